@@ -1,0 +1,1 @@
+"""Models, providers, endpoints and prices: data in TOML, a loader, and the lookup by name."""

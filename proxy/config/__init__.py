@@ -1,0 +1,42 @@
+"""Frozen settings: what an operator may write, checked whole before anything starts.
+
+`parse_settings` reads a decoded TOML document, `overlay_environment` lays `HEDGEROW_*` variables
+over one. Nothing here opens a file, a socket or a clock: contents and environment are arguments.
+"""
+
+from proxy.config.bind import Bind, parse_bind
+from proxy.config.overlay import overlay_environment
+from proxy.config.parse import parse_settings
+from proxy.config.settings import (
+    DIALECTS,
+    AuthSettings,
+    EndpointSettings,
+    LimitSettings,
+    MaxPriceSettings,
+    ModelSettings,
+    PolicySettings,
+    PriceSettings,
+    ProviderSettings,
+    ServerSettings,
+    Settings,
+    TimeoutSettings,
+)
+
+__all__ = [
+    "DIALECTS",
+    "AuthSettings",
+    "Bind",
+    "EndpointSettings",
+    "LimitSettings",
+    "MaxPriceSettings",
+    "ModelSettings",
+    "PolicySettings",
+    "PriceSettings",
+    "ProviderSettings",
+    "ServerSettings",
+    "Settings",
+    "TimeoutSettings",
+    "overlay_environment",
+    "parse_bind",
+    "parse_settings",
+]

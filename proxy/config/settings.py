@@ -1,0 +1,211 @@
+"""Every setting, its default and its unit.
+
+Rule 1: the name in the file is the name here, but that deadlines end in `_s` here (`connect` in a
+file is `connect_s`). Rule 2: what is absent is None where "not said" differs from the default.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+import msgspec
+from msgspec import Meta
+
+from proxy.model.endpoint import Timeouts
+from proxy.units import Seconds
+
+DIALECTS = ("openai-chat",)
+"""Dialects a provider may speak; `dialects.registry` implements exactly these."""
+
+SPAN_MAX_S = 604_800
+"""Longest deadline accepted: a week, seconds."""
+Span: TypeAlias = Annotated[float, Meta(gt=0, le=SPAN_MAX_S)]
+Count: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 40)]
+Attempts: TypeAlias = Annotated[int, Meta(ge=1, le=3)]
+Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Instant: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 40)]
+
+
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """One table of the file: immutable, and strict about its keys."""
+
+
+class ServerSettings(Table, frozen=True):
+    """Where we listen and whom we answer."""
+
+    bind: tuple[str, ...] = ("127.0.0.1:8080",)
+    """Listening addresses; read them with `parse_bind`."""
+    data: str = "./data"
+    """Folder for everything kept; empty: nothing is kept."""
+    hosts: tuple[str, ...] = ()
+    """Names allowed in `Host` in open mode, besides loopback ones; without port."""
+    origins: tuple[str, ...] = ()
+    """Values allowed in `Origin` in open mode: "https://app.example"."""
+
+
+class AuthSettings(Table, frozen=True):
+    """Who may call."""
+
+    mode: Literal["open", "keys", "accounts"] | None = None
+    """None: open on loopback without keys, else keys."""
+    keys: tuple[str, ...] = ()
+    """ "sha256:<64 hexadecimal digits>" of a key, or "env:NAME" of a variable holding one."""
+    key_prefix: str = "sk-hr-v1-"
+    """How the keys we make begin."""
+
+
+class MaxPriceSettings(Table, frozen=True):
+    """Dearest prices anyone may be served at; USD per million tokens, decimal strings."""
+
+    prompt: str | None = None
+    completion: str | None = None
+
+
+class PolicySettings(Table, frozen=True):
+    """Ceilings for everyone; a request may only be stricter."""
+
+    data_collection: Literal["allow", "deny"] = "allow"
+    """Deny: only providers known not to train on prompts."""
+    zdr: bool = False
+    """True: only providers known to keep no prompts."""
+    only: tuple[str, ...] = ()
+    """Provider ids; empty: all."""
+    ignore: tuple[str, ...] = ()
+    """Provider ids never used."""
+    max_price: MaxPriceSettings = MaxPriceSettings()
+
+
+class TimeoutSettings(Table, frozen=True):
+    """Deadlines of one attempt, seconds; None: as the level above says."""
+
+    connect_s: Span | None = msgspec.field(default=None, name="connect")
+    first_token_s: Span | None = msgspec.field(default=None, name="first_token")
+    idle_s: Span | None = msgspec.field(default=None, name="idle")
+    total_s: Span | None = msgspec.field(default=None, name="total")
+
+    def over(self, above: Timeouts) -> Timeouts:
+        """Lay what is said here over the level above."""
+        return Timeouts(
+            connect_s=_seconds(self.connect_s, above.connect_s),
+            first_token_s=_seconds(self.first_token_s, above.first_token_s),
+            idle_s=_seconds(self.idle_s, above.idle_s),
+            total_s=_seconds(self.total_s, above.total_s),
+        )
+
+
+class LimitSettings(Table, frozen=True):
+    """Every bound of the data plane."""
+
+    body_bytes_max: Count = 33_554_432
+    """Request body; beyond it 413."""
+    head_bytes_max: Count = 32_768
+    headers_max: Count = 100
+    head_time_s: Span = 10.0
+    """First byte of a request head -> its last."""
+    idle_connection_s: Span = 75.0
+    """A kept-alive client connection without a request."""
+    pipelined_bytes_max: Count = 262_144
+    """Bytes read ahead behind a request in progress."""
+    comment_after_s: Span = 10.0
+    """Silence of the upstream after which heads and a comment are sent."""
+    upstream_head_bytes_max: Count = 65_536
+    upstream_event_bytes_max: Count = 4_194_304
+    upstream_reply_bytes_max: Count = 67_108_864
+    """A reply that is not streamed."""
+    upstream_connections_max: Count = 1_000
+    """Per origin."""
+    upstream_idle_s: Span = 30.0
+    """A kept-alive upstream connection without a request."""
+    attempts_max: Attempts = 3
+    """Retries and hedges together."""
+    drain_s: Span = 600.0
+    """Time requests in progress get when we stop."""
+
+
+class ProviderSettings(Table, frozen=True):
+    """A provider, or what to change in a built-in one of the same id."""
+
+    dialect: str | None = None
+    """One of DIALECTS; None: the built-in one's, else the first."""
+    base_url: str | None = None
+    """http(s) URL up to the version, such as ".../v1"; None: the built-in one's."""
+    api_key: str | None = None
+    """ "env:NAME" or "file:PATH"; None: the built-in one's variable, else no key is sent."""
+    name: str | None = None
+    """As shown in replies."""
+    quirks: tuple[str, ...] | None = None
+    """Names in `catalog.schema.QUIRKS`; None: the built-in one's."""
+    timeouts: TimeoutSettings = TimeoutSettings()
+    proxy: str | None = None
+    """http(s) URL of a proxy, or "env:NAME" holding one (it may contain a password)."""
+    ca_file: str | None = None
+    client_cert: str | None = None
+    """PEM file with certificate chain and private key."""
+    headers: dict[str, str] = {}
+    """Extra request headers; a value may be "env:NAME" or "file:PATH"."""
+
+
+class PriceSettings(Table, frozen=True):
+    """USD per million tokens, decimal strings; `request` per million requests."""
+
+    prompt: str
+    completion: str
+    cache_read: str | None = None
+    """None: as `prompt`."""
+    cache_write: str | None = None
+    """None: as `prompt`."""
+    request: str | None = None
+    """None: requests as such cost nothing."""
+
+
+class EndpointSettings(Table, frozen=True):
+    """One way to serve a model."""
+
+    provider: str
+    """Id in `providers`, or of a built-in provider."""
+    upstream_model: str
+    prices: PriceSettings | Literal["free"]
+    context_length: Tokens | None = None
+    """None: the model's."""
+    output_tokens_max: Tokens | None = None
+    quantization: str | None = None
+    supported_parameters: tuple[str, ...] | None = None
+    """None: the model's."""
+    tag: str = ""
+    """Distinguishes several endpoints of one provider for this model."""
+
+
+class ModelSettings(Table, frozen=True):
+    """A model; replaces the built-in one of the same id, whose facts fill what is not said."""
+
+    id: str
+    endpoints: tuple[EndpointSettings, ...]
+    name: str | None = None
+    description: str | None = None
+    created: Instant | None = None
+    """Unix seconds."""
+    context_length: Tokens | None = None
+    output_tokens_max: Tokens | None = None
+    input_modalities: tuple[str, ...] | None = None
+    output_modalities: tuple[str, ...] | None = None
+    tokenizer: str | None = None
+    knowledge_cutoff: str | None = None
+    hugging_face_id: str | None = None
+    supported_parameters: tuple[str, ...] | None = None
+    timeouts: TimeoutSettings = TimeoutSettings()
+
+
+class Settings(Table, frozen=True):
+    """The whole file."""
+
+    server: ServerSettings = ServerSettings()
+    auth: AuthSettings = AuthSettings()
+    policy: PolicySettings = PolicySettings()
+    timeouts: TimeoutSettings = TimeoutSettings()
+    limits: LimitSettings = LimitSettings()
+    providers: dict[str, ProviderSettings] = {}
+    models: tuple[ModelSettings, ...] = ()
+    aliases: dict[str, str] = {}
+    catalog: Literal["builtin", "none"] = "builtin"
+
+
+def _seconds(value: float | None, above: Seconds) -> Seconds:
+    return above if value is None else Seconds(value)

@@ -1,0 +1,1 @@
+"""Management API and pages: one Starlette app."""

@@ -1,0 +1,1 @@
+"""Provider wire dialects, one module each, around one event vocabulary."""

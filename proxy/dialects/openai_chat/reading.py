@@ -1,0 +1,150 @@
+"""Replies read: frames of a provider to events."""
+
+from collections.abc import Iterator
+
+import orjson
+
+from proxy.dialects.openai_chat.failures import is_error, read_error
+from proxy.dialects.openai_chat.request import NAME
+from proxy.errors import UpstreamUnavailableError
+from proxy.model.call import Call
+from proxy.model.document import Document, Json, as_count, as_document, as_list
+from proxy.model.endpoint import Endpoint
+from proxy.model.event import (
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Native,
+    Reasoning,
+    Text,
+    ToolCall,
+    Usage,
+)
+
+SHAPELESS_MAX = 3
+"""Chunks without `choices` that are skipped before the reply counts as broken."""
+
+REASONS = {
+    "stop": "stop", "eos": "stop", "end_turn": "stop", "stop_sequence": "stop", "completed": "stop",
+    "length": "length", "max_tokens": "length", "model_length": "length", "max_output_tokens": "length",
+    "tool_calls": "tool_calls", "tool_use": "tool_calls", "function_call": "tool_calls",
+    "content_filter": "content_filter", "safety": "content_filter", "sensitive": "content_filter",
+    "refusal": "content_filter", "recitation": "content_filter",
+    "error": "error", "network_error": "error", "insufficient_system_resource": "error",
+}  # fmt: skip
+"""Providers' words for the end of a choice, lower case, and ours; an unknown one is a stop."""
+
+
+class Reading:
+    """Decoder of one reply."""
+
+    def __init__(self, *, stream: bool, status: int) -> None:
+        self._part = "delta" if stream else "message"
+        self._stream = stream
+        self._status = status
+        self._shapeless = 0
+        self._called_tools: set[int] = set()
+
+    def feed(self, frame: bytes) -> list[Event]:
+        """Decode one frame, or the whole body of a reply."""
+        if frame == b"[DONE]":
+            return [Ended()]
+        try:
+            document: Json = orjson.loads(frame)
+        except orjson.JSONDecodeError:
+            document = None
+        if self._status >= 300:
+            return [Failed(read_error(self._status, document))]
+        if not isinstance(document, dict):
+            return [Failed(UpstreamUnavailableError("Provider sent something that is not JSON."))]
+        if is_error(document):
+            return [Failed(read_error(self._status, document))]
+        return self._read(document)
+
+    def _read(self, document: Document) -> list[Event]:
+        events: list[Event] = [Native(NAME, document)]
+        choices = as_list(document.get("choices"))
+        for choice in choices:
+            if isinstance(choice, dict):
+                events.extend(self._choice(choice))
+        raw = document.get("usage") or as_document(document.get("x_groq")).get("usage")
+        if isinstance(raw, dict):
+            events.append(read_usage(raw))
+        if not choices and not isinstance(document.get("choices"), list):
+            return self._without_choices(events)
+        if not self._stream and not choices:
+            return [Failed(UpstreamUnavailableError("Provider sent a reply without choices."))]
+        return events
+
+    def _without_choices(self, events: list[Event]) -> list[Event]:
+        if self._stream and isinstance(events[-1], Usage):
+            return events
+        self._shapeless += 1
+        if self._stream and self._shapeless <= SHAPELESS_MAX:
+            return []
+        return [Failed(UpstreamUnavailableError("Provider sent a reply of an unknown shape."))]
+
+    def _choice(self, choice: Document) -> Iterator[Event]:
+        index = as_count(choice.get("index"))
+        part = as_document(choice.get(self._part))
+        thought = part.get("reasoning") or part.get("reasoning_content") or choice.get("reasoning")
+        if isinstance(thought, str):
+            yield Reasoning(thought, index)
+        for text in (part.get("content"), choice.get("text"), part.get("refusal")):
+            if isinstance(text, str) and text:
+                yield Text(text, index)
+            elif isinstance(text, list) and text:
+                yield Text(orjson.dumps(text).decode(), index)
+        if calls := as_list(part.get("tool_calls")):
+            self._called_tools.add(index)
+            yield from (read_tool_call(call, n, index) for n, call in enumerate(calls))
+        reason = choice.get("finish_reason")
+        if isinstance(reason, str) and reason:
+            yield Finished(self._normal(reason, index), reason, index)
+        elif not self._stream:
+            yield Finished(self._normal("", index), "", index)
+
+    def _normal(self, reason: str, index: int) -> str:
+        normal = REASONS.get(reason.lower(), "stop")
+        return "tool_calls" if normal == "stop" and index in self._called_tools else normal
+
+
+def read_tool_call(call: Json, position: int, choice: int) -> ToolCall:
+    """One entry of `tool_calls`, whole or a piece."""
+    entry = as_document(call)
+    function = as_document(entry.get("function"))
+    index = entry.get("index")
+    return ToolCall(
+        index=index if isinstance(index, int) else position,
+        id=str(entry.get("id") or ""),
+        name=str(function.get("name") or ""),
+        arguments=str(function.get("arguments") or ""),
+        choice=choice,
+    )
+
+
+def read_usage(raw: Document) -> Usage:
+    """Normalise a usage object: prompt includes cached tokens, completion includes reasoning."""
+    prompt_details = as_document(raw.get("prompt_tokens_details"))
+    output_details = as_document(raw.get("completion_tokens_details"))
+    prompt, completion = as_count(raw.get("prompt_tokens")), as_count(raw.get("completion_tokens"))
+    reasoning = as_count(output_details.get("reasoning_tokens"))
+    if reasoning and as_count(raw.get("total_tokens")) == prompt + completion + reasoning:
+        completion += reasoning  # some hosts count reasoning beside the completion, not in it
+    cached = as_count(prompt_details.get("cached_tokens")) or as_count(raw.get("prompt_cache_hit_tokens"))
+    return Usage(
+        prompt_tokens=prompt,
+        completion_tokens=completion,
+        cached_tokens=min(cached, prompt),
+        cache_write_tokens=as_count(prompt_details.get("cache_write_tokens")),
+        reasoning_tokens=reasoning,
+        audio_tokens=as_count(prompt_details.get("audio_tokens")),
+        image_tokens=as_count(output_details.get("image_tokens")),
+        raw=raw,
+    )
+
+
+def decode_response(call: Call, endpoint: Endpoint, status: int) -> Reading:
+    """A decoder for one reply with this HTTP status."""
+    return Reading(stream=call.stream, status=status)

@@ -1,0 +1,196 @@
+"""Replies written: events to chunks, or to one body, as OpenAI's SDKs and OpenRouter's users expect.
+
+A frame of the same dialect is re-emitted with what must change: id, created, model, provider, finish
+reasons, usage; everything else, known or not, stays as it came.
+"""
+
+import orjson
+
+from proxy.dialects.openai_chat.reading import REASONS
+from proxy.dialects.openai_chat.request import NAME
+from proxy.model.call import Call
+from proxy.model.document import Document, Json, as_document, as_list
+from proxy.model.endpoint import Endpoint
+from proxy.model.envelope import error_object
+from proxy.model.event import (
+    Charged,
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Native,
+    Reasoning,
+    Text,
+    ToolCall,
+)
+from proxy.units import to_usd
+
+DONE = b"data: [DONE]\n\n"
+DROPPED = ("obfuscation", "x_groq")
+"""Padding, and one host's second copy of the usage."""
+
+
+class Writing:
+    """Encoder of one reply."""
+
+    def __init__(self, call: Call, endpoint: Endpoint) -> None:
+        chat = call.surface == "chat"
+        self._chat = chat
+        self._stream = call.stream
+        self._part = "delta" if call.stream else "message"
+        self._object = "text_completion" if not chat else (
+            "chat.completion.chunk" if call.stream else "chat.completion"
+        )
+        self._head: Document = {
+            "id": call.generation_id,
+            "object": self._object,
+            "created": call.created,
+            "model": endpoint.model,
+            "provider": endpoint.provider.name,
+        }
+        self._finish: dict[int, tuple[str, str]] = {}
+        self._whole: Document = {}
+
+    def feed(self, events: list[Event]) -> bytes:
+        """Encode the events of one frame; a body that is not streamed is complete at `Charged`."""
+        if not events:
+            return b""
+        for event in events:
+            if isinstance(event, Finished):
+                self._finish[event.choice] = (event.reason, event.native)
+        match events[0]:
+            case Failed(error=error):
+                return self._failure(error_object(error))
+            case Charged():
+                return self._bill(events[0]) + (DONE if self._stream else b"")
+            case Ended():
+                return b""
+            case Native(dialect=dialect, document=document) if dialect == NAME:
+                amended = self._amend(document)
+            case _:
+                amended = self._compose(events)
+        if not self._stream:
+            self._whole = amended or {}
+            return b""
+        return b"data: %b\n\n" % orjson.dumps(amended) if amended is not None else b""
+
+    def _amend(self, document: Document) -> Document | None:
+        """The provider's own document with what must change; None: nothing is left to say."""
+        choices = as_list(document.get("choices"))
+        if self._stream and not choices and "usage" in document:
+            return None
+        amended: Document = {**document, **self._head}
+        amended.pop("usage", None)
+        for name in DROPPED:
+            amended.pop(name, None)
+        if not self._stream:
+            amended.setdefault("system_fingerprint", None)
+        for choice in choices:
+            if isinstance(choice, dict):
+                self._amend_choice(choice)
+        return amended
+
+    def _amend_choice(self, choice: Document) -> None:
+        native = choice.get("finish_reason") or None
+        index = choice.get("index")
+        if not isinstance(index, int):
+            choice["index"] = index = 0
+        reason: Json = None
+        if isinstance(native, str):
+            reason = self._finish[index][0] if index in self._finish else REASONS.get(native, "stop")
+        elif not self._stream and index in self._finish:
+            reason = self._finish[index][0]
+        choice["finish_reason"] = reason
+        choice["native_finish_reason"] = native
+        if self._chat:
+            part = choice.get(self._part)
+            if not isinstance(part, dict):
+                choice[self._part] = part = {}
+            if "reasoning" not in part and "reasoning_content" in part:
+                part["reasoning"] = part["reasoning_content"]
+
+    def _compose(self, events: list[Event]) -> Document:
+        """A chunk, or a message, from events of another dialect."""
+        part: Document = {"role": "assistant", "content": None if not self._stream else ""}
+        calls: list[Json] = []
+        for event in events:
+            match event:
+                case Text(text=text):
+                    part["content"] = str(part["content"] or "") + text
+                case Reasoning(text=text):
+                    part["reasoning"] = str(part.get("reasoning") or "") + text
+                case ToolCall():
+                    calls.append(_tool_call(event))
+                case _:
+                    pass
+        if calls:
+            part["tool_calls"] = calls
+        reason, native = self._finish.get(0, (None, None))
+        choice: Document = {"index": 0, self._part: part} if self._chat else {
+            "index": 0, "text": part["content"] or "",
+        }
+        choice |= {"finish_reason": reason, "native_finish_reason": native, "logprobs": None}
+        return {**self._head, "choices": [choice]}
+
+    def _bill(self, bill: Charged) -> bytes:
+        usage = usage_document(bill)
+        if not self._stream:
+            return orjson.dumps({**self._whole, "usage": usage})
+        choices: list[Json] = []
+        for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
+            said: Document = {"delta": {"role": "assistant", "content": ""}} if self._chat else {"text": ""}
+            choices.append(
+                {"index": index, **said, "finish_reason": reason, "native_finish_reason": native, "logprobs": None}
+            )
+        return b"data: %b\n\n" % orjson.dumps({**self._head, "choices": choices, "usage": usage})
+
+    def _failure(self, error: Document) -> bytes:
+        if not self._stream:
+            return orjson.dumps({"error": error})
+        said: Document = {"delta": {"content": ""}} if self._chat else {"text": ""}
+        choice: Document = {"index": 0, **said, "finish_reason": "error", "native_finish_reason": "error"}
+        return b"data: %b\n\n" % orjson.dumps({**self._head, "error": error, "choices": [choice]}) + DONE
+
+
+def _tool_call(event: ToolCall) -> Document:
+    function: Document = {"arguments": event.arguments}
+    entry: Document = {"index": event.index, "type": "function", "function": function}
+    if event.id:
+        entry["id"] = event.id
+    if event.name:
+        function["name"] = event.name
+    return entry
+
+
+def usage_document(bill: Charged) -> Document:
+    """The `usage` object: the provider's counts, normalised, and the cost in USD."""
+    usage, raw = bill.usage, bill.usage.raw
+    upstream = to_usd(bill.cost)
+    return {
+        "prompt_tokens": usage.prompt_tokens,
+        "completion_tokens": usage.completion_tokens,
+        "total_tokens": usage.prompt_tokens + usage.completion_tokens,
+        "cost": upstream,
+        "is_byok": False,
+        "prompt_tokens_details": {
+            **as_document(raw.get("prompt_tokens_details")),
+            "cached_tokens": usage.cached_tokens,
+            "cache_write_tokens": usage.cache_write_tokens,
+            "audio_tokens": usage.audio_tokens,
+        },
+        "cost_details": {
+            "upstream_inference_cost": upstream,
+            "upstream_inference_prompt_cost": to_usd(bill.prompt_cost),
+            "upstream_inference_completions_cost": to_usd(bill.completion_cost),
+        },
+        "completion_tokens_details": {
+            **as_document(raw.get("completion_tokens_details")),
+            "reasoning_tokens": usage.reasoning_tokens,
+            "image_tokens": usage.image_tokens,
+        },
+    }
+
+
+def encode_response(call: Call, endpoint: Endpoint) -> Writing:
+    """An encoder for one reply."""
+    return Writing(call, endpoint)

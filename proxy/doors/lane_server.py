@@ -1,0 +1,136 @@
+"""Listening, accepting, and what one connection's requests go to."""
+
+import logging
+import socket
+from collections.abc import Mapping
+
+import orjson
+import trio
+
+from proxy.doors.bridge import AsgiApp, bridge
+from proxy.doors.lane import LaneConnection
+from proxy.errors import ClientClosedError, GatewayError, HedgerowError
+from proxy.exchange import exchange
+from proxy.gateway import Gateway
+from proxy.model.call import Surface
+from proxy.model.envelope import error_document
+
+log = logging.getLogger("hedgerow.lane")
+
+PREFIXES = ("/api/v1/", "/v1/", "/api/v1", "/v1")
+"""Where the API is served; without the slash, since SDK snippets that set a bare base URL paste it."""
+INFERENCE: Mapping[str, tuple[str, Surface]] = {
+    "chat/completions": ("openai-chat", "chat"),
+    "completions": ("openai-chat", "completions"),
+}
+ROUTES: Mapping[str, tuple[str, Surface]] = {
+    f"{prefix}{path}{slash}": route
+    for prefix in PREFIXES
+    for path, route in INFERENCE.items()
+    for slash in ("", "/")
+}
+REAP_S = 1.0
+"""How often deadlines of client connections are looked at."""
+ACCEPT_PAUSE_S = 0.1
+"""Rest after running out of descriptors."""
+JSON = [(b"content-type", b"application/json")]
+
+
+class Lane:
+    """The HTTP/1.1 door over any number of listening sockets."""
+
+    def __init__(self, gateway: Gateway, app: AsgiApp) -> None:
+        self._gateway = gateway
+        self._app = app
+        self._connections: set[LaneConnection] = set()
+
+    async def serve(self, listeners: list[socket.socket]) -> None:
+        """Accept and serve until cancelled; closes the listeners."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._reap)
+            for listener in listeners:
+                nursery.start_soon(self._accept, listener, nursery)
+
+    async def _accept(self, listener: socket.socket, nursery: trio.Nursery) -> None:
+        tcp = listener.family in {socket.AF_INET, socket.AF_INET6}
+        with listener:
+            while True:
+                await trio.lowlevel.wait_readable(listener)
+                try:
+                    sock, address = listener.accept()
+                except BlockingIOError:
+                    continue
+                except OSError as error:
+                    log.warning("accept failed: %s", error)
+                    await trio.sleep(ACCEPT_PAUSE_S)
+                    continue
+                sock.setblocking(False)
+                if tcp:
+                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                local = not tcp or is_loopback(address[0])
+                nursery.start_soon(self._serve, sock, local)
+
+    async def _serve(self, sock: socket.socket, local: bool) -> None:  # noqa: FBT001
+        """One connection; whatever it does ends here."""
+        gateway = self._gateway
+        connection = LaneConnection(sock, gateway.settings.limits, gateway.clock(), local=local)
+        self._connections.add(connection)
+        gateway.statistics.connection_opened()
+        try:
+            with connection.scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(connection.read_on)
+                    await self._requests(connection)
+                    connection.scope.cancel()
+        except Exception:  # guard: one connection's bug is nobody else's
+            log.exception("a connection failed")
+        finally:
+            self._connections.discard(connection)
+            gateway.statistics.connection_closed()
+            sock.close()
+
+    async def _requests(self, connection: LaneConnection) -> None:
+        gateway = self._gateway
+        try:
+            while await connection.next_request(gateway.clock()):
+                await self._answer(connection)
+                if not connection.complete:
+                    return
+        except ClientClosedError:
+            gateway.statistics.departed()
+            return
+        except HedgerowError as error:
+            await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
+        await connection.linger()
+
+    async def _answer(self, connection: LaneConnection) -> None:
+        head = connection.head
+        route = ROUTES.get(head.path) if head.method == "POST" else None
+        try:
+            if route is not None:
+                await exchange(self._gateway, connection, *route)
+            else:
+                await bridge(self._app, connection, self._gateway)
+        except HedgerowError:
+            raise
+        except Exception:  # guard: the client sees a masked 500, the log the rest
+            log.exception("a request failed")
+            if not connection.started:
+                error = GatewayError("unexpected")
+                await connection.reply(500, JSON, orjson.dumps(error_document(error)))
+
+    async def _reap(self) -> None:
+        """Cancel connections whose deadline has passed."""
+        while True:
+            await trio.sleep(REAP_S)
+            now = self._gateway.clock()
+            for connection in self._connections:
+                if connection.deadline < now:
+                    connection.scope.cancel()
+
+
+def is_loopback(host: str) -> bool:
+    """Is this peer address of this machine?"""
+    return host.startswith("127.") or host == "::1" or host.startswith("::ffff:127.")
+
+

@@ -1,0 +1,1 @@
+"""Money: hold, post, void."""

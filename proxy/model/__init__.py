@@ -1,0 +1,1 @@
+"""Nouns: the values that stages hand on."""

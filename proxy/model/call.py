@@ -1,0 +1,45 @@
+"""A decoded request: what the client wants, whatever dialect it said it in."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from proxy.model.document import Document
+from proxy.units import Seconds
+
+Surface = Literal["chat", "completions"]
+"""Which route of a dialect was called; decides the shape of the reply."""
+
+
+@dataclass(slots=True)
+class Call:
+    """One inference request."""
+
+    dialect: str
+    surface: Surface
+    body: Document
+    """The request as decoded, without routing fields; unknown fields are still in it."""
+    models: tuple[str, ...]
+    """Models asked for, best first, as the client named them; 1..4."""
+    stream: bool = False
+    output_tokens_max: int | None = None
+    """The client's own cap, tokens."""
+    prompt_bytes: int = 0
+    """Size of the request body; the prompt's token count is estimated from it."""
+    preferences: Document = field(default_factory=dict)
+    """The `provider` object of the request."""
+    generation_id: str = ""
+    """"gen-<unix seconds>-<20 characters>"."""
+    created: int = 0
+    """Unix seconds; stands in every reply chunk."""
+    received_at: Seconds = Seconds(0.0)
+    """Monotonic seconds when the request's last byte was read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who calls, and what they may do."""
+
+    account: str
+    """Ledger account; "open" where there are no keys."""
+    key_hash: str = ""
+    """SHA-256 of the key, hexadecimal; empty in open mode."""

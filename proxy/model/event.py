@@ -1,0 +1,111 @@
+"""Units of meaning in a reply: the hub that every dialect decodes to and encodes from.
+
+One frame of a provider becomes a list of events. An encoder that finds `Native` of its own dialect
+at the head of that list re-emits the document with the fields that must change; any other encoder
+ignores it and speaks from the events behind it.
+"""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from proxy.errors import HedgerowError
+from proxy.model.document import Document
+from proxy.units import NanoDollars
+
+
+@dataclass(slots=True)
+class Native:
+    """The frame itself, for an encoder of the same dialect."""
+
+    dialect: str
+    document: Document
+
+
+@dataclass(slots=True)
+class Started:
+    """The reply begins; the provider's own id and model."""
+
+    upstream_id: str = ""
+    upstream_model: str = ""
+
+
+@dataclass(slots=True)
+class Text:
+    """Output text, or a piece of it."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Reasoning:
+    """Thinking, or a piece of it."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class ToolCall:
+    """A piece of a tool call; `id` and `name` in the first piece of an index only."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Usage:
+    """Native token counts; prompt includes cached ones, completion includes reasoning."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int = 0
+    cache_write_tokens: int = 0
+    reasoning_tokens: int = 0
+    audio_tokens: int = 0
+    image_tokens: int = 0
+    estimated: bool = False
+    """True: the provider sent none, or none that can be believed; we counted."""
+    raw: Document = field(default_factory=dict)
+    """As the provider sent it; kept with the ledger entry."""
+
+
+@dataclass(slots=True)
+class Finished:
+    """A choice is complete."""
+
+    reason: str
+    """stop | length | tool_calls | content_filter | error"""
+    native: str
+    """The provider's own word."""
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Failed:
+    """The reply ends in an error."""
+
+    error: HedgerowError
+
+
+@dataclass(slots=True)
+class Charged:
+    """The bill, known when the reply is complete; made by us, never by a provider."""
+
+    usage: Usage
+    cost: NanoDollars
+    prompt_cost: NanoDollars
+    completion_cost: NanoDollars
+
+
+@dataclass(slots=True)
+class Ended:
+    """The provider's terminator ("[DONE]") was read."""
+
+
+Event: TypeAlias = (
+    Native | Started | Text | Reasoning | ToolCall | Usage | Finished | Failed | Charged | Ended
+)

@@ -1,0 +1,67 @@
+"""How an attempt ended, before commit: a value, not an exception."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from proxy.errors import HedgerowError
+from proxy.model.dialect import Encoder
+from proxy.model.downstream import Buffer
+from proxy.model.endpoint import Endpoint
+from proxy.model.event import Event
+from proxy.model.meter import Delivered
+
+
+class Reply(Protocol):
+    """A provider's reply, open or complete. Whoever holds one closes it."""
+
+    @property
+    def done(self) -> bool:
+        """Nothing more will come: ended or failed."""
+        ...
+
+    @property
+    def failure(self) -> HedgerowError | None:
+        """Why the reply broke off."""
+        ...
+
+    @property
+    def content(self) -> int:
+        """Frames with content so far."""
+        ...
+
+    async def receive(self) -> list[Buffer]:
+        """Wait for more; what the client gets of it."""
+        ...
+
+    def close(self) -> None:
+        """Give the connection back if it can serve again, close it otherwise; idempotent."""
+        ...
+
+
+@dataclass(slots=True)
+class Opened:
+    """An attempt that has something to say."""
+
+    endpoint: Endpoint
+    reply: Reply
+    delivered: Delivered
+    encoder: Encoder
+    """What the reply has gone through so far; also writes the bill."""
+    held: list[Buffer] = field(default_factory=list)
+    """Streamed: what the client gets first."""
+    events: list[Event] = field(default_factory=list)
+    """Not streamed: the whole reply."""
+    waited_s: float = 0.0
+    """Request sent -> these bytes received, seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An attempt that did not open."""
+
+    endpoint: Endpoint
+    error: HedgerowError
+    retry_after_s: float | None = None
+    """The provider's own hint, seconds."""
+    waited_s: float = 0.0
+    """How long the attempt took, seconds."""

@@ -1,0 +1,168 @@
+"""One connection to a provider: dialled, sent on and read from in steps that survive interruption.
+
+Every wait is a single `wait_readable` or `wait_writable` with all progress kept in the object, so a
+caller may cancel any step and go on later where it stopped (DESIGN decision 3).
+
+Rule 1: one owner at a time. Rule 2: sockets never block. Rule 3: `close` always works, at once.
+"""
+
+import contextlib
+import errno
+import socket
+import ssl
+from collections import deque
+from collections.abc import Callable
+
+import trio
+
+from proxy.errors import UpstreamUnavailableError
+
+RECEIVE_BYTES = 65_536
+"""Read at once. `recv` allocates this much and gives back what it did not fill; 0.3 us."""
+
+Address = tuple[int, tuple[str, int]]
+"""(address family, socket address)."""
+Dialler = Callable[[], socket.socket]
+"""Makes a connected socket without the network: the sandbox, an application's own transport."""
+
+
+class Connection:
+    """A socket and how far it has come."""
+
+    __slots__ = ("_addresses", "_connected", "_connecting", "_host", "_tls", "_tls_done", "_unsent",
+                 "addressed", "fd", "idle_since", "served", "sock")  # fmt: skip
+
+    def __init__(self, host: str, tls: ssl.SSLContext | None, sock: socket.socket | None = None) -> None:
+        self.sock = sock
+        self.fd = -1 if sock is None else sock.fileno()
+        self._host = host
+        self._tls = tls
+        self._tls_done = tls is None
+        self._connected = sock is not None
+        self._connecting = False
+        self.addressed = sock is not None
+        """Addresses were offered, or none are needed."""
+        self._addresses: deque[Address] = deque()
+        self._unsent = memoryview(b"")
+        self.served = 0
+        """Replies read to their end on this connection."""
+        self.idle_since = 0.0
+        """Monotonic seconds."""
+
+    @property
+    def ready(self) -> bool:
+        """Connected, TLS included."""
+        return self._connected and self._tls_done
+
+    def offer_addresses(self, addresses: list[Address]) -> None:
+        """Addresses to try, in order."""
+        self._addresses.extend(addresses)
+        self.addressed = True
+
+    async def establish(self) -> None:
+        """Connect and shake hands; resumable. Raises: UpstreamUnavailableError."""
+        while not self._connected:
+            await self._connect()
+        if not self._tls_done:
+            await self._shake_hands()
+
+    async def _connect(self) -> None:
+        if not self._connecting:
+            if not self._addresses:
+                raise UpstreamUnavailableError("Provider's address refused the connection.")
+            family, address = self._addresses[0]
+            self._open(family)
+            assert self.sock is not None
+            code = self.sock.connect_ex(address)
+            self._connecting = code == errno.EINPROGRESS
+        else:
+            assert self.sock is not None
+            await trio.lowlevel.wait_writable(self.fd)
+            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            self._connecting = False
+        if code == 0:
+            self._connected = True
+        elif not self._connecting:
+            self._addresses.popleft()
+            self.close()
+
+    def _open(self, family: int) -> None:
+        self.sock = socket.socket(family, socket.SOCK_STREAM)
+        self.sock.setblocking(False)
+        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        self.fd = self.sock.fileno()
+
+    async def _shake_hands(self) -> None:
+        assert self.sock is not None
+        assert self._tls is not None
+        if not isinstance(self.sock, ssl.SSLSocket):
+            self.sock = self._tls.wrap_socket(
+                self.sock, server_hostname=self._host, do_handshake_on_connect=False
+            )
+        while not self._tls_done:
+            try:
+                self.sock.do_handshake()
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self.fd)
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self.fd)
+            except OSError as error:
+                reason = getattr(error, "verify_message", "") or "handshake failed"
+                raise UpstreamUnavailableError(f"Provider's TLS is not acceptable: {reason}.") from None
+            else:
+                self._tls_done = True
+
+    def queue(self, data: bytes) -> None:
+        """Set what `flush` sends."""
+        self._unsent = memoryview(data)
+
+    async def flush(self) -> None:
+        """Send what is queued; resumable. Raises: OSError."""
+        assert self.sock is not None
+        while self._unsent:
+            try:
+                self._unsent = self._unsent[self.sock.send(self._unsent) :]
+            except (BlockingIOError, ssl.SSLWantWriteError):
+                await trio.lowlevel.wait_writable(self.fd)
+            except ssl.SSLWantReadError:
+                await trio.lowlevel.wait_readable(self.fd)
+
+    async def receive(self) -> bytes:
+        """Wait for bytes and return them; empty at the end of the connection. Raises: OSError."""
+        sock = self.sock
+        assert sock is not None
+        while True:
+            if self._tls is None or not self._pending():
+                await trio.lowlevel.wait_readable(self.fd)
+            try:
+                return sock.recv(RECEIVE_BYTES)
+            except (BlockingIOError, ssl.SSLWantReadError):
+                continue
+            except ssl.SSLWantWriteError:
+                await trio.lowlevel.wait_writable(self.fd)
+            except ssl.SSLEOFError:
+                return b""
+
+    def _pending(self) -> bool:
+        return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
+
+    def looks_alive(self) -> bool:
+        """False if the peer closed or sent something unasked while the connection was idle."""
+        assert self.sock is not None
+        try:
+            # OpenSSL cannot peek at what it has not read; a session ticket is read and leaves us waiting.
+            self.sock.recv(1, socket.MSG_PEEK if self._tls is None else 0)
+        except (BlockingIOError, ssl.SSLWantReadError):
+            return True
+        except OSError:
+            return False
+        return False
+
+    def close(self) -> None:
+        """Close the socket now; what was queued or unread is dropped."""
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.close()
+            self.sock = None
+            self.fd = -1

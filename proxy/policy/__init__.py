@@ -1,0 +1,1 @@
+"""Decisions: functions of (state, facts, now)."""

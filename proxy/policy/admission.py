@@ -1,0 +1,43 @@
+"""Who may call without a key: programs of this machine, not web pages that a browser of it shows.
+
+A page of any site can make a browser send requests to loopback; it cannot hide its `Origin`, nor,
+with a name that resolves to loopback (DNS rebinding), its `Host`.
+"""
+
+from collections.abc import Collection, Mapping
+
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+
+
+def foreign(
+    headers: Mapping[bytes, bytes],
+    *,
+    local: bool,
+    hosts: Collection[str] = (),
+    origins: Collection[str] = (),
+) -> str | None:
+    """Why an open gateway must not answer this request; None: it may.
+
+    Args:
+        local: the connection came over loopback or a unix socket.
+        hosts: further `Host` names, without port.
+        origins: `Origin`s that may call, scheme and port included.
+    """
+    if not local:
+        return "This gateway has no keys and answers only its own machine."
+    host = _name(headers.get(b"host", b"localhost").decode("latin-1").lower())
+    if host not in LOCAL_HOSTS and host not in hosts:
+        return "This gateway has no keys and answers only to loopback Host names; see server.hosts."
+    origin = headers.get(b"origin")
+    if origin is not None:
+        text = origin.decode("latin-1").lower()
+        if text not in origins and _name(text.partition("://")[2]) not in LOCAL_HOSTS:
+            return "This gateway has no keys and answers no other Origin; see server.origins."
+    return None
+
+
+def _name(authority: str) -> str:
+    """The host of `host:port`; an IPv6 address keeps its brackets."""
+    if authority.startswith("["):
+        return authority.partition("]")[0] + "]"
+    return authority.partition(":")[0]

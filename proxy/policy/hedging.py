@@ -1,0 +1,88 @@
+"""When to start another attempt, when to listen, when to commit, when to give up.
+
+Rule 1: this file never waits, sends, or reads a clock; `now` is an argument.
+Rule 2: every way a race can move is a `Move`; `stages.race` only obeys.
+"""
+
+import math
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from proxy.model.endpoint import Endpoint
+from proxy.model.outcome import Failure, Opened
+from proxy.model.plan import Plan
+from proxy.units import Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an attempt at `offer`."""
+
+    offer: Endpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Listen to the running attempts until `until`, seconds on the clock of `now`."""
+
+    until: float
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """The race is won; everything else is cancelled."""
+
+    winner: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The plan is spent, or no other endpoint would answer differently."""
+
+    failures: tuple[Failure, ...]
+
+
+Move: TypeAlias = Start | Wait | Commit | GiveUp
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """The whole state of one race: a value, replaced on every fact."""
+
+    plan: Plan
+    started: int = 0
+    newest: Seconds = Seconds(0.0)
+    """When the newest attempt started."""
+    failures: tuple[Failure, ...] = ()
+    winner: Opened | None = None
+
+    def began(self, now: Seconds) -> "Race":
+        """An attempt started."""
+        return replace(self, started=self.started + 1, newest=now)
+
+    def heard(self, result: Opened | Failure) -> "Race":
+        """An attempt has ended, well or badly."""
+        match result:
+            case Opened():
+                return replace(self, winner=result)
+            case Failure():
+                return replace(self, failures=(*self.failures, result))
+
+
+def next_move(race: Race, *, now: Seconds) -> Move:
+    """Choose the next move; total, and a function of its arguments only."""
+    offers = race.plan.offers
+    running = race.started - len(race.failures)
+    assert 0 <= running <= race.started <= len(offers)
+    if race.winner is not None:
+        return Commit(race.winner)
+    if race.failures and race.failures[-1].error.retry == "never" and not running:
+        return GiveUp(race.failures)
+    if race.started == len(offers):
+        return Wait(math.inf) if running else GiveUp(race.failures)
+    hedge_at = race.newest + race.plan.hedge_after_s
+    if running == 0:
+        return Start(offers[race.started])
+    if now >= hedge_at:
+        return Start(offers[race.started])
+    return Wait(hedge_at)

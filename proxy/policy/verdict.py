@@ -1,0 +1,35 @@
+"""What a client is told when every attempt failed."""
+
+from proxy.errors import HedgerowError, UpstreamRateLimitError
+from proxy.model.document import Json
+from proxy.model.outcome import Failure
+
+RETRY_AFTER_MIN_S, RETRY_AFTER_MAX_S = 1, 3600
+
+
+def conclude(failures: tuple[Failure, ...]) -> HedgerowError:
+    """The last failure, with who failed before it, and the shortest wait that providers named.
+
+    `Retry-After` is set only if every attempt gave a hint, clamped to 1..3600 seconds.
+    """
+    last = failures[-1]
+    error = last.error
+    error.metadata.setdefault("provider_name", last.endpoint.provider.name)
+    if len(failures) > 1:
+        error.metadata["previous_errors"] = [_slim(failure) for failure in failures[:-1]]
+    hints = [f.retry_after_s for f in failures if f.retry_after_s is not None]
+    if len(hints) == len(failures) and error.status in {429, 503}:
+        seconds = min(max(round(min(hints)), RETRY_AFTER_MIN_S), RETRY_AFTER_MAX_S)
+        error.headers = (("retry-after", str(seconds)),)
+    if isinstance(error, UpstreamRateLimitError):
+        error.metadata.setdefault("limit_source", "upstream_provider_shared_pool")
+    return error
+
+
+def _slim(failure: Failure) -> dict[str, Json]:
+    error = failure.error
+    return {
+        "provider": failure.endpoint.provider.name,
+        "code": error.error_type,
+        "status": error.status,
+    }

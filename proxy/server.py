@@ -1,0 +1,202 @@
+"""Builds a gateway from settings, and runs it: the only module that makes long-lived services."""
+
+import os
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+
+import trio
+
+from proxy.catalog.catalog import Catalog
+from proxy.config.bind import Bind, parse_bind
+from proxy.config.settings import Settings
+from proxy.console.app import build_app
+from proxy.doors.lane_server import Lane
+from proxy.errors import ConfigError
+from proxy.gateway import Gateway
+from proxy.ledger.memory import MemoryLedger
+from proxy.model.document import Document
+from proxy.model.endpoint import Provider
+from proxy.net.clock import monotonic, unix_seconds
+from proxy.net.connection import Dialler
+from proxy.net.credentials import resolve_secret
+from proxy.net.pool import Upstreams
+from proxy.observe.statistics import Statistics
+from proxy.sandbox.server import serve_sandbox
+
+BACKLOG = 2048
+"""Connections that may wait to be accepted."""
+
+Announce = Callable[[Sequence[str]], None]
+
+
+def ceilings(settings: Settings) -> Document:
+    """`[policy]` as a request's `provider` object; empty where nothing is set."""
+    policy = settings.policy
+    prices: Document = {
+        name: price
+        for name in ("prompt", "completion")
+        if (price := getattr(policy.max_price, name)) is not None
+    }
+    wanted: Document = {
+        "data_collection": "deny" if policy.data_collection == "deny" else None,
+        "zdr": policy.zdr or None,
+        "only": list(policy.only) or None,
+        "ignore": list(policy.ignore) or None,
+        "max_price": prices or None,
+    }
+    return {name: value for name, value in wanted.items() if value is not None}
+
+
+def build_gateway(
+    settings: Settings, catalog: Catalog, *, keys: frozenset[str], environ: Mapping[str, str],
+    nursery: trio.Nursery,
+) -> Gateway:  # fmt: skip
+    """Make the services. `nursery` runs the sandbox's side of its connections."""
+
+    def secret_of(provider: Provider) -> str | None:
+        if provider.api_key is None:
+            return None
+        return resolve_secret(provider.api_key, environ=environ, read_file=_read_file)
+
+    def sandbox(provider: Provider) -> Dialler:
+        return partial(_dial_sandbox, nursery)
+
+    limits = settings.limits
+    return Gateway(
+        settings=settings,
+        catalog=catalog,
+        upstreams=Upstreams(
+            secret_of,
+            diallers={"sandbox": sandbox},
+            connections_max=limits.upstream_connections_max,
+            idle_s=limits.upstream_idle_s,
+        ),
+        ledger=MemoryLedger(),
+        statistics=Statistics(),
+        keys=keys,
+        ceilings=ceilings(settings),
+        clock=monotonic,
+        unix=unix_seconds,
+        ready=lambda: True,
+    )
+
+
+def _dial_sandbox(nursery: trio.Nursery) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    theirs.setblocking(False)
+    nursery.start_soon(serve_sandbox, theirs)
+    return ours
+
+
+def _read_file(path: str) -> str:
+    return Path(path).read_text(encoding="utf-8")
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings, catalog: Catalog, *, keys: frozenset[str] = frozenset(),
+    environ: Mapping[str, str] = os.environ,
+) -> AsyncIterator[list[str]]:  # fmt: skip
+    """Run a gateway inside this block; yields its base URLs. Raises: ConfigError."""
+    async with running_gateway(settings, catalog, keys=keys, environ=environ) as (_, urls):
+        yield urls
+
+
+@asynccontextmanager
+async def running_gateway(
+    settings: Settings, catalog: Catalog, *, keys: frozenset[str] = frozenset(),
+    environ: Mapping[str, str] = os.environ,
+) -> AsyncIterator[tuple[Gateway, list[str]]]:  # fmt: skip
+    """As `running`, with the gateway itself: for tests and embedding."""
+    listeners, urls = listen(settings)
+    async with trio.open_nursery() as nursery:
+        gateway = build_gateway(settings, catalog, keys=keys, environ=environ, nursery=nursery)
+        nursery.start_soon(Lane(gateway, build_app(gateway)).serve, listeners)
+        try:
+            yield gateway, urls
+        finally:
+            nursery.cancel_scope.cancel()
+            gateway.upstreams.close()
+
+
+async def serve(
+    settings: Settings, catalog: Catalog, *, keys: frozenset[str], environ: Mapping[str, str],
+    announce: Announce, signals: bool = False,
+) -> None:  # fmt: skip
+    """Run a gateway until cancelled, or, with `signals`, until SIGINT or SIGTERM."""
+    async with running(settings, catalog, keys=keys, environ=environ) as urls:
+        announce(urls)
+        if not signals:
+            await trio.sleep_forever()
+        with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
+            async for _ in received:
+                return
+
+
+def listen(settings: Settings) -> tuple[list[socket.socket], list[str]]:
+    """Bind every address of `server.bind`. Raises: ConfigError for one in use or not ours."""
+    listeners: list[socket.socket] = []
+    urls: list[str] = []
+    for text in settings.server.bind:
+        bind = parse_bind(text)
+        try:
+            listener = _bound(bind)
+        except OSError as error:
+            for other in listeners:
+                other.close()
+            raise ConfigError(f"server.bind: cannot listen on {text}: {error.strerror}") from None
+        listeners.append(listener)
+        urls.append(_url(bind, listener))
+    return listeners, urls
+
+
+def _bound(bind: Bind) -> socket.socket:
+    """A listening, non-blocking socket. Raises: OSError."""
+    if bind.path:
+        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        _bind_unix(listener, bind.path)
+    else:
+        found = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, _, _, _, address = found[0]
+        listener = socket.socket(family, socket.SOCK_STREAM)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        _close_on_error(listener, partial(listener.bind, address))
+    listener.setblocking(False)
+    listener.listen(BACKLOG)
+    return listener
+
+
+def _bind_unix(listener: socket.socket, path: str) -> None:
+    """Bind a socket file that only our user may open; one that nobody answers is replaced."""
+    if Path(path).is_socket() and not _answers(path):
+        Path(path).unlink()
+    before = os.umask(0o177)
+    try:
+        _close_on_error(listener, partial(listener.bind, path))
+    finally:
+        os.umask(before)
+
+
+def _answers(path: str) -> bool:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        return probe.connect_ex(path) == 0
+
+
+def _close_on_error(listener: socket.socket, action: Callable[[], None]) -> None:
+    try:
+        action()
+    except OSError:
+        listener.close()
+        raise
+
+
+def _url(bind: Bind, listener: socket.socket) -> str:
+    if bind.path:
+        return f"unix:{bind.path}"
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -1,0 +1,1 @@
+"""The verbs of one request's life; strangers to each other."""

@@ -1,0 +1,35 @@
+"""Who calls: from a key, or, in open mode, from where they call."""
+
+import hashlib
+
+from proxy.errors import AuthenticationError, PermissionDeniedError
+from proxy.gateway import Gateway
+from proxy.model.call import Caller
+from proxy.model.downstream import Downstream
+from proxy.policy.admission import foreign
+
+OPEN = Caller(account="open")
+BEARER = b"bearer "
+
+
+def authorize(downstream: Downstream, gateway: Gateway) -> Caller:
+    """Identify the caller before the body is read.
+
+    Raises: AuthenticationError without a known key; PermissionDeniedError in open mode for callers
+        that are not of this machine.
+    """
+    if not gateway.keys:
+        headers, server = downstream.head.headers, gateway.settings.server
+        reason = foreign(
+            headers, local=downstream.local, hosts=server.hosts, origins=server.origins
+        )
+        if reason is not None:
+            raise PermissionDeniedError(reason)
+        return OPEN
+    credentials = downstream.head.headers.get(b"authorization", b"")
+    if credentials[: len(BEARER)].lower() != BEARER:
+        raise AuthenticationError("No auth credentials found")
+    digest = hashlib.sha256(credentials[len(BEARER) :].strip()).hexdigest()
+    if digest not in gateway.keys:
+        raise AuthenticationError("User not found.")
+    return Caller(account=digest, key_hash=digest)

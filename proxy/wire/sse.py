@@ -1,0 +1,68 @@
+"""Server-sent events: bytes in, `data` fields out, whatever the cuts.
+
+Line ends are LF, CRLF or CR; comments, ids and retry times are dropped; a BOM is skipped.
+Source: WHATWG HTML, 9.2.6 "Interpreting an event stream".
+"""
+
+import re
+
+BLANK = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n|\r\n\r|\n\r(?=[^\n])|\r\r\n")
+"""The end of an event: two line ends in a row, of any kind."""
+LINE_END = re.compile(rb"\r\n|\n|\r")
+BOM = b"\xef\xbb\xbf"
+
+
+class EventTooLargeError(Exception):
+    """One event exceeds its limit without an end."""
+
+
+class EventSplitter:
+    """Cuts a byte stream into events; keeps at most `event_bytes_max` of an unfinished one."""
+
+    __slots__ = ("_at_start", "_max", "_searched", "carry")
+
+    def __init__(self, event_bytes_max: int) -> None:
+        self.carry = b""
+        """An unfinished event."""
+        self._max = event_bytes_max
+        self._searched = 0
+        """Length of `carry` that is known to hold no end of an event."""
+        self._at_start = True
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the raw events that are complete now, line ends included.
+
+        Raises: EventTooLargeError.
+        """
+        if self.carry:
+            data = self.carry + data
+        events: list[bytes] = []
+        start, search = 0, max(self._searched - 3, 0)
+        # A CR at the very end may be half of a CRLF: an end that touches it is not yet known.
+        end = len(data) - 1 if data.endswith(b"\r") else len(data)
+        while found := BLANK.search(data, search, end):
+            events.append(data[start : found.end()])
+            start = search = found.end()
+        self.carry = data[start:]
+        self._searched = len(self.carry)
+        if len(self.carry) > self._max:
+            raise EventTooLargeError
+        return events
+
+    def close(self) -> bytes:
+        """The stream ended: the unfinished event, which some providers never finish."""
+        rest, self.carry = self.carry, b""
+        return rest
+
+
+def event_data(event: bytes) -> bytes | None:
+    """The `data` field of one raw event; None where there is none (a comment, a ping)."""
+    if event.startswith(b"data: {") and event.endswith(b"}\n\n") and event.find(b"\n", 0, -2) < 0:
+        if b"\r" not in event:
+            return event[6:-2]
+    lines: list[bytes] = []
+    for line in LINE_END.split(event.removeprefix(BOM)):
+        name, separator, value = line.partition(b":")
+        if name == b"data":
+            lines.append(value.removeprefix(b" ") if separator else b"")
+    return b"\n".join(lines) if lines else None

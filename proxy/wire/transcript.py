@@ -1,0 +1,179 @@
+"""A provider's streamed reply turned into the client's, as bytes arrive: the relay's engine.
+
+Received bytes are delimited (`body`), cut into events (`sse`), and then either spliced, or decoded
+and encoded. Nothing here waits.
+
+Rule 1: whatever the cuts, the same bytes give the same events and the same meaning.
+Rule 2: after `ended` or `failure` nothing more is taken in.
+"""
+
+from proxy.errors import HedgerowError, UpstreamUnavailableError
+from proxy.model.dialect import Decoder, Encoder
+from proxy.model.downstream import Buffer
+from proxy.model.event import (
+    Ended,
+    Event,
+    Failed,
+    Finished,
+    Native,
+    Reasoning,
+    Text,
+)
+from proxy.model.meter import Delivered
+from proxy.wire.body import BodyReader, FramingError
+from proxy.wire.splice import Template, learn
+from proxy.wire.sse import EventSplitter, EventTooLargeError, event_data
+
+LEARN_MAX = 16
+"""Templates tried per stream; one whose frames never repeat would otherwise cost 10 us each."""
+
+
+class Transcript:
+    """One streamed reply."""
+
+    __slots__ = (
+        "_body", "_decoder", "_delivered", "_encoder", "_learned", "_out", "_splitter", "_template",
+        "content", "ended", "failure", "finished",
+    )  # fmt: skip
+
+    def __init__(
+        self, body: BodyReader, decoder: Decoder, encoder: Encoder, delivered: Delivered, *, event_bytes_max: int
+    ) -> None:
+        self._body = body
+        self._decoder = decoder
+        self._encoder = encoder
+        self._delivered = delivered
+        self._splitter = EventSplitter(event_bytes_max)
+        self._template: Template | None = None
+        self._learned = 0
+        self._out: list[Buffer] = []
+        self.content = 0
+        """Frames with content seen so far; the first one commits the race, each resets the idle clock."""
+        self.finished = False
+        """A finish reason was seen: an end of the connection is now a success."""
+        self.ended = False
+        """The terminator was seen, or the body is complete behind a finish reason."""
+        self.failure: HedgerowError | None = None
+
+    def feed(self, data: bytes) -> list[Buffer]:
+        """Take received bytes; return what goes to the client, in order, as views where possible."""
+        try:
+            data, spans = self._body.feed(data)
+            ascii_only = data.isascii()
+            for start, end in spans:
+                if self.ended or self.failure is not None:
+                    break
+                position = start
+                if self._template is not None and not self._splitter.carry:
+                    position = self._splice(data, start, end, ascii_only=ascii_only)
+                if position < end:
+                    self._translate(data[position:end])
+        except FramingError as error:
+            self.failure = UpstreamUnavailableError(f"Provider broke its reply's framing: {error}.")
+        except EventTooLargeError:
+            self.failure = UpstreamUnavailableError("Provider sent an event beyond the size limit.")
+        if self._body.done and not self.ended and self.failure is None:
+            self._complete()
+        return self._take()
+
+    def close(self) -> list[Buffer]:
+        """The connection ended; return what was still due."""
+        if not self.ended and self.failure is None:
+            self._body.close()
+            self._complete()
+        return self._take()
+
+    @property
+    def reusable(self) -> bool:
+        """The body is complete and nothing came behind it: the connection may serve again."""
+        return self._body.done and not self._body.leftover and self.failure is None
+
+    def _take(self) -> list[Buffer]:
+        out, self._out = self._out, []
+        return out
+
+    def _complete(self) -> None:
+        rest = self._splitter.close()
+        if rest.strip():
+            self._handle(rest)
+        if self.failure is None and not self.ended:
+            if self.finished:
+                self.ended = True
+            else:
+                self.failure = UpstreamUnavailableError("Provider ended its reply early.")
+
+    def _splice(self, data: bytes, start: int, end: int, *, ascii_only: bool) -> int:
+        """Splice frames from `start` on; return where the first other one begins."""
+        template = self._template
+        assert template is not None
+        out, view, prefix = self._out, memoryview(data), len(template.prefix)
+        position, size = start, 0
+        while position < end:
+            stop, after = template.match(data, position, end, ascii_only=ascii_only)
+            if stop < 0:
+                break
+            begin = position + prefix
+            if out and out[-1] is template.tail:
+                out[-1] = template.joint
+            else:
+                out.append(template.head)
+            out.append(view[begin:stop])
+            for part in template.between:
+                out.append(part)
+                out.append(view[begin:stop])
+            out.append(template.tail)
+            size += stop - begin
+            position = after
+            self.content += 1
+        self._delivered.output_bytes += size
+        return position
+
+    def _translate(self, data: bytes) -> None:
+        for raw in self._splitter.feed(data):
+            if self.ended or self.failure is not None:
+                return
+            self._handle(raw)
+
+    def _handle(self, raw: bytes) -> None:
+        frame = event_data(raw)
+        if frame is None:
+            return
+        events = self._decoder.feed(frame)
+        self._notice(events)
+        if self.failure is not None or self.ended:
+            return
+        sent = self._encoder.feed(events)
+        if sent:
+            self._out.append(sent)
+        if self._learned < LEARN_MAX and len(events) == len(("native", "text")):
+            self._learn(raw, events[1])
+
+    def _notice(self, events: list[Event]) -> None:
+        """Keep the meter and the state of the stream."""
+        self.content += self._delivered.note(events)
+        for event in events:
+            match event:
+                case Finished():
+                    self.finished = True
+                case Failed():
+                    self.failure = event.error
+                case Ended():
+                    self.ended = True
+                    if not self.finished:
+                        self.failure = UpstreamUnavailableError("Provider ended its reply early.")
+                case _:
+                    pass
+
+    def _learn(self, raw: bytes, event: Event) -> None:
+        if isinstance(event, Text | Reasoning):
+            self._learned += 1
+            self._template = learn(raw, event.text, self._reencode) or self._template
+
+    def _reencode(self, raw: bytes, text: str) -> bytes | None:
+        frame = event_data(raw)
+        events = self._decoder.feed(frame) if frame is not None else []
+        match events:
+            case [Native(), Text() | Reasoning() as event] if event.text == text:
+                return self._encoder.feed(events)
+            case _:
+                return None
