@@ -39,7 +39,7 @@ class HedgerowError(Exception):
 class DownstreamError(HedgerowError):
     """The request cannot be served as it is; trying again changes nothing."""
 
-    source = "downstream"
+    source: ClassVar[Source] = "downstream"
     status = 400
     error_type = "invalid_request"
 
@@ -117,8 +117,8 @@ class ClientClosedError(DownstreamError):
 class UpstreamError(HedgerowError):
     """A provider failed; another endpoint may do better."""
 
-    source = "upstream"
-    retry = "other"
+    source: ClassVar[Source] = "upstream"
+    retry: ClassVar[Retry] = "other"
     status = 502
     error_type = "provider_unavailable"
 
@@ -130,7 +130,7 @@ class UpstreamUnavailableError(UpstreamError):
 class StaleConnectionError(UpstreamUnavailableError):
     """A reused connection died before one byte of the reply: the request may be sent once more."""
 
-    retry = "same"
+    retry: ClassVar[Retry] = "same"
 
 
 class UpstreamTimeoutError(UpstreamError):
@@ -161,7 +161,7 @@ class UpstreamCredentialError(UpstreamError):
 class UpstreamRefusedError(UpstreamError):
     """A provider found the request invalid: no other endpoint would differ. Status as given, 4xx."""
 
-    retry = "never"
+    retry: ClassVar[Retry] = "never"
     status = 400
     error_type = "invalid_request"
 

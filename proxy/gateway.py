@@ -7,6 +7,7 @@ from proxy.catalog.catalog import Catalog
 from proxy.config import Settings
 from proxy.ledger.interface import Ledger
 from proxy.model.document import Document
+from proxy.net.clock import Identities
 from proxy.net.pool import Upstreams
 from proxy.observe.statistics import Statistics
 from proxy.units import Seconds
@@ -21,6 +22,7 @@ class Gateway:
     upstreams: Upstreams
     ledger: Ledger
     statistics: Statistics
+    identities: Identities
     keys: frozenset[str]
     """SHA-256 of every accepted key, hexadecimal; empty in open mode."""
     ceilings: Document

@@ -1,5 +1,6 @@
 """Builds a gateway from settings, and runs it: the only module that makes long-lived services."""
 
+import gc
 import os
 import signal
 import socket
@@ -20,7 +21,7 @@ from proxy.gateway import Gateway
 from proxy.ledger.memory import MemoryLedger
 from proxy.model.document import Document
 from proxy.model.endpoint import Provider
-from proxy.net.clock import monotonic, unix_seconds
+from proxy.net.clock import Identities, monotonic_clock, unix_seconds
 from proxy.net.connection import Dialler
 from proxy.net.credentials import resolve_secret
 from proxy.net.pool import Upstreams
@@ -29,6 +30,10 @@ from proxy.sandbox.server import serve_sandbox
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
+
+GC_THRESHOLD = 20_000
+"""Allocations between collections of the youngest generation: at 700, Python's own, collecting takes
+3.5 % of the CPU, and what a request makes is freed by reference counts anyway."""
 
 Announce = Callable[[Sequence[str]], None]
 
@@ -57,29 +62,31 @@ def build_gateway(
 ) -> Gateway:  # fmt: skip
     """Make the services. `nursery` runs the sandbox's side of its connections."""
 
-    def secret_of(provider: Provider) -> str | None:
-        if provider.api_key is None:
-            return None
-        return resolve_secret(provider.api_key, environ=environ, read_file=_read_file)
+    def resolve(reference: str) -> str:
+        return resolve_secret(reference, environ=environ, read_file=_read_file)
 
     def sandbox(provider: Provider) -> Dialler:
         return partial(_dial_sandbox, nursery)
 
-    limits = settings.limits
+    limits, clock = settings.limits, monotonic_clock()
+    upstreams = Upstreams(
+        resolve,
+        clock=clock,
+        diallers={"sandbox": sandbox},
+        connections_max=limits.upstream_connections_max,
+        idle_s=limits.upstream_idle_s,
+    )
+    upstreams.prepare(catalog.providers.values())
     return Gateway(
         settings=settings,
         catalog=catalog,
-        upstreams=Upstreams(
-            secret_of,
-            diallers={"sandbox": sandbox},
-            connections_max=limits.upstream_connections_max,
-            idle_s=limits.upstream_idle_s,
-        ),
+        upstreams=upstreams,
         ledger=MemoryLedger(),
         statistics=Statistics(),
+        identities=Identities(),
         keys=keys,
         ceilings=ceilings(settings),
-        clock=monotonic,
+        clock=clock,
         unix=unix_seconds,
         ready=lambda: True,
     )
@@ -130,6 +137,8 @@ async def serve(
 ) -> None:  # fmt: skip
     """Run a gateway until cancelled, or, with `signals`, until SIGINT or SIGTERM."""
     async with running(settings, catalog, keys=keys, environ=environ) as urls:
+        gc.freeze()
+        gc.set_threshold(GC_THRESHOLD, 20, 50)
         announce(urls)
         if not signals:
             await trio.sleep_forever()

@@ -37,6 +37,8 @@ class Turn:
     """Request sent -> first text, milliseconds."""
     tokens: int = 0
     cost_usd: float = 0.0
+    error: str = ""
+    """Message of an error inside the stream."""
 
 
 async def converse(url: str) -> None:
@@ -69,8 +71,8 @@ async def _ask(
         async with aclosing(_chunks(reply)) as chunks:
             async for chunk in chunks:
                 _note(turn, chunk, console, elapsed_ms=(perf_counter() - sent_at) * 1000)
-    if not turn.text:
-        raise ConfigError(f"demo: no answer from {model}")
+    if turn.error or not turn.text:
+        raise ConfigError(f"demo: {turn.error or f'no answer from {model}'}")
     cost = f"${turn.cost_usd:.8f}"
     console.print(
         f"\n[dim]{turn.provider} ({turn.endpoint}) · first token after {turn.ttft_ms:.0f} ms · "
@@ -92,7 +94,7 @@ def _note(turn: Turn, chunk: Document, console: Console, *, elapsed_ms: float) -
     turn.provider = str(chunk.get("provider") or turn.provider)
     error = as_document(chunk.get("error"))
     if error:
-        raise ConfigError(f"demo: {error.get('message')}")
+        turn.error = str(error.get("message"))
     usage = as_document(chunk.get("usage"))
     if usage:
         turn.tokens = as_count(usage.get("total_tokens"))
@@ -112,7 +114,7 @@ def _summary(turns: list[Turn]) -> Table:
         table.add_column(heading, overflow="fold")
     for turn in turns:
         table.add_row(
-            turn.model,
+            turn.model.partition("/")[2],
             turn.provider,
             turn.endpoint.partition(":")[0],
             f"{turn.ttft_ms:.0f} ms",

@@ -36,6 +36,7 @@ def _run(config: Path | None, bind: tuple[str, ...], *, keep: bool) -> None:
     from proxy.cli.access import decide_access
     from proxy.cli.greeting import greeting
     from proxy.cli.reading import read_settings, with_arguments
+    from proxy.net.clock import FastClock
     from proxy.server import serve as run_server
 
     settings = with_arguments(read_settings(config, os.environ), bind=bind, keep=keep)
@@ -56,5 +57,6 @@ def _run(config: Path | None, bind: tuple[str, ...], *, keep: bool) -> None:
             environ=os.environ,
             announce=announce,
             signals=True,
-        )
+        ),
+        clock=FastClock(),
     )

@@ -39,16 +39,16 @@ def _with_value(document: Document, path: list[str], name: str, text: str) -> Do
     kind: msgspec.inspect.Type | None = msgspec.inspect.type_info(Settings)
     result = dict(document)
     table = result
-    for index, part in enumerate(path):
+    *leading, last = path
+    for index, part in enumerate(leading):
         key = _existing(table, part)
         kind = _inner(kind, key)
-        if index == len(path) - 1:
-            table[key] = _read(text, kind)
-            break
         below = table.get(key, {})
         if not isinstance(below, dict):
             raise ConfigError(f"environment: {name}: {'.'.join(path[: index + 1])} is not a table")
         table[key] = table = dict(below)
+    key = _existing(table, last)
+    table[key] = _read(text, _inner(kind, key))
     return result
 
 

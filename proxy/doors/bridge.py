@@ -26,18 +26,18 @@ class _Replying:
     def __init__(self, downstream: Downstream) -> None:
         self._downstream = downstream
         self._status = 500
-        self._headers: list[tuple[bytes, bytes]] = []
+        self._headers = b""
 
     async def send(self, message: Message) -> None:
         """Start, continue or end the reply."""
         downstream = self._downstream
         if message["type"] == "http.response.start":
             self._status = message["status"]
-            self._headers = [
-                (bytes(name), bytes(value))
+            self._headers = b"".join(
+                b"%b: %b\r\n" % (name, value)
                 for name, value in message.get("headers", ())
                 if bytes(name).lower() not in FRAMING
-            ]
+            )
             return
         body, more = bytes(message.get("body", b"")), message.get("more_body", False)
         if not more and not downstream.started:

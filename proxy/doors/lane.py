@@ -235,8 +235,7 @@ class LaneConnection:
             framing += b"connection: close\r\n"
         elif self.head.http_10:
             framing += b"connection: keep-alive\r\n"
-        fields = b"".join([b"%b: %b\r\n" % field for field in headers])
-        return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, REASONS.get(status, b""), fields, framing)
+        return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, REASONS.get(status, b""), headers, framing)
 
     def _send(self, buffers: list[Buffer]) -> bool:
         if self._unsent:

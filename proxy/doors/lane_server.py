@@ -33,7 +33,7 @@ REAP_S = 1.0
 """How often deadlines of client connections are looked at."""
 ACCEPT_PAUSE_S = 0.1
 """Rest after running out of descriptors."""
-JSON = [(b"content-type", b"application/json")]
+JSON = b"content-type: application/json\r\n"
 
 
 class Lane:

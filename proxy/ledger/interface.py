@@ -1,14 +1,14 @@
 """The ledger's contract: money is held before a provider is asked, then posted or voided, once."""
 
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from proxy.model.document import Document
 from proxy.units import NanoDollars
 
 
-@dataclass(frozen=True, slots=True)
-class Hold:
+class Hold(msgspec.Struct, frozen=True):
     """Money pending on an account."""
 
     id: int
@@ -19,8 +19,7 @@ class Hold:
     """The output cap that `amount` pays for; None: no cap needed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """What a posted hold was for."""
 
     generation_id: str
@@ -43,10 +42,22 @@ class Ledger(Protocol):
         """
         ...
 
-    async def post(self, hold: Hold, entry: Entry) -> None:
-        """Charge; returns when the entry is durable. Raises: AlreadySettledError."""
+    def post(self, hold: Hold, entry: Entry) -> "Receipt | None":
+        """Charge; synchronous, so that nothing can come between a reply and its charge.
+
+        Returns: what to wait for until the entry is durable; None: there is nothing to wait for.
+        Raises: AlreadySettledError.
+        """
         ...
 
-    async def void(self, hold: Hold, reason: str) -> None:
+    def void(self, hold: Hold, reason: str) -> "Receipt | None":
         """Release without a charge. Raises: AlreadySettledError."""
+        ...
+
+
+class Receipt(Protocol):
+    """An entry on its way to the disk."""
+
+    async def durable(self) -> None:
+        """Return when the entry survives a crash."""
         ...

@@ -31,13 +31,13 @@ class MemoryLedger:
         self.held[hold.id] = hold
         return hold
 
-    async def post(self, hold: Hold, entry: Entry) -> None:
+    def post(self, hold: Hold, entry: Entry) -> None:
         """Charge."""
         self._settle(hold)
         self.posted += 1
         self.charged = NanoDollars(self.charged + entry.amount)
 
-    async def void(self, hold: Hold, reason: str) -> None:
+    def void(self, hold: Hold, reason: str) -> None:
         """Release."""
         self._settle(hold)
         self.voided += 1

@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from proxy.model.document import Document
 from proxy.units import Seconds
 
@@ -35,8 +37,7 @@ class Call:
     """Monotonic seconds when the request's last byte was read."""
 
 
-@dataclass(frozen=True, slots=True)
-class Caller:
+class Caller(msgspec.Struct, frozen=True):
     """Who calls, and what they may do."""
 
     account: str

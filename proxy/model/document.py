@@ -21,9 +21,9 @@ def as_list(value: Json) -> list[Json]:
 
 def as_count(value: Json) -> int:
     """`value` if it is a sensible token count, else 0: providers send null, negatives and floats."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return 0
-    return int(value) if 0 <= value <= COUNT_MAX else 0
+    if type(value) is int or type(value) is float:  # bool is an int, and no count
+        return int(value) if 0 <= value <= COUNT_MAX else 0
+    return 0
 
 
 COUNT_MAX = 1_000_000_000

@@ -1,12 +1,12 @@
 """What a stage may ask of the client's connection; every door provides it."""
 
-from collections.abc import Sequence
 from typing import Protocol, TypeAlias
 
 from proxy.model.head import RequestHead
 
 Buffer: TypeAlias = bytes | memoryview
-Headers: TypeAlias = Sequence[tuple[bytes, bytes]]
+Headers: TypeAlias = bytes
+"""Header lines, rendered: "name: value", each with its CRLF."""
 
 
 class Downstream(Protocol):

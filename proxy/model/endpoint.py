@@ -85,10 +85,13 @@ class Endpoint:
     tag: str = ""
     """Distinguishes several endpoints of one provider for one model: "fast", "fp8"."""
 
-    @property
-    def id(self) -> str:
-        """Stable name for headers, logs and statistics: "provider/tag:model"."""
-        return f"{self.provider.id}/{self.tag}:{self.model}" if self.tag else f"{self.provider.id}:{self.model}"
+    id: str = ""
+    """Stable name for headers, logs and statistics: "provider/tag:model"; made from the parts."""
+
+    def __post_init__(self) -> None:
+        """Name it once: the name stands in every reply's head."""
+        tag = f"/{self.tag}" if self.tag else ""
+        object.__setattr__(self, "id", f"{self.provider.id}{tag}:{self.model}")
 
 
 @dataclass(frozen=True, slots=True)

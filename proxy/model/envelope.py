@@ -1,15 +1,16 @@
 """The error envelope of the API (reference: OpenRouter, section 2.11)."""
 
-from proxy.errors import GatewayError, HedgerowError
+from proxy.errors import HedgerowError
 from proxy.model.document import Document, Json
 
 MASKED = "Internal Server Error"
+INTERNAL = 500
 
 
 def error_object(error: HedgerowError) -> Document:
     """The `error` member: HTTP-like code, message, metadata with a stable `error_type`."""
     metadata: dict[str, Json] = {"error_type": error.error_type}
-    if isinstance(error, GatewayError):
+    if error.source == "gateway" and error.status == INTERNAL:
         return {"code": error.status, "message": MASKED, "metadata": metadata}
     for key, value in error.metadata.items():
         metadata[key] = value  # type: ignore[assignment]  # metadata is JSON by contract

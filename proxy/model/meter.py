@@ -24,19 +24,17 @@ class Delivered:
         """Take in the events of one frame; returns how many of them are content."""
         content = 0
         for event in events:
-            match event:
-                case Text(text=text) | Reasoning(text=text):
-                    content += 1
-                    self.output_bytes += len(text.encode("utf-8", "replace"))
-                case ToolCall():
-                    content += 1
-                    self.output_bytes += len(event.arguments) + len(event.name)
-                case Usage():
-                    self.usage = event
-                case Finished():
-                    self.finish_reason = event.reason
-                case _:
-                    pass
+            kind = type(event)  # `match` would cost 2 us per frame here
+            if kind is Text or kind is Reasoning:
+                content += 1
+                self.output_bytes += len(event.text.encode("utf-8", "replace"))
+            elif kind is ToolCall:
+                content += 1
+                self.output_bytes += len(event.arguments) + len(event.name)
+            elif kind is Usage:
+                self.usage = event
+            elif kind is Finished:
+                self.finish_reason = event.reason
         return content
 
 

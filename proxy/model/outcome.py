@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Protocol
 
+import msgspec
+
 from proxy.errors import HedgerowError
 from proxy.model.dialect import Encoder
 from proxy.model.downstream import Buffer
@@ -55,8 +57,7 @@ class Opened:
     """Request sent -> these bytes received, seconds."""
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """An attempt that did not open."""
 
     endpoint: Endpoint

@@ -1,13 +1,11 @@
 """What will be tried for a call, in order, decided before any byte is sent."""
 
-from dataclasses import dataclass
+import msgspec
 
 from proxy.model.endpoint import Endpoint
 from proxy.units import NanoDollars, Seconds
 
-
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True):
     """Offers, best first, and when to start another attempt."""
 
     offers: tuple[Endpoint, ...]

@@ -7,20 +7,23 @@ Rule 2: whoever takes a connection gives it back or closes it; after a cancel it
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import trio
 
-from proxy.errors import ShedError, UpstreamUnavailableError
+from proxy.errors import ConfigError, ShedError, UpstreamUnavailableError
 from proxy.model.call import Surface
 from proxy.model.endpoint import Endpoint, Provider
 from proxy.net.connection import Address, Connection, Dialler
-from proxy.net.tls import client_context
+from proxy.net.tls import ClientContexts
+from proxy.units import Seconds
 
 ADDRESSES_TTL_S = 30.0
 """How long a name's addresses are kept, seconds."""
+TRUSTED_S = 1.0
+"""A connection idle for less is used unseen: should it be dead after all, the attempt starts over."""
 PATHS: Mapping[Surface, str] = {"chat": "/chat/completions", "completions": "/completions"}
 
 
@@ -38,19 +41,24 @@ class Origin:
 class Pool:
     """Connections to one origin."""
 
-    def __init__(self, origin: Origin, *, connections_max: int, idle_s: float) -> None:
+    def __init__(
+        self, origin: Origin, clock: Callable[[], Seconds], *, connections_max: int, idle_s: float
+    ) -> None:
         self.origin = origin
+        self._clock = clock
         self._connections_max = connections_max
         self._idle_s = idle_s
         self._idle: deque[Connection] = deque()
         self._open = 0
         self._addresses: tuple[float, list[Address]] = (-1.0, [])
 
-    def take(self, now: float) -> Connection | None:
+    def take(self) -> Connection | None:
         """An idle connection that still looks alive, or None: dial with `fresh`."""
+        now = self._clock()
         while self._idle:
             connection = self._idle.pop()
-            if now - connection.idle_since <= self._idle_s and connection.looks_alive():
+            idle_s = now - connection.idle_since
+            if idle_s <= TRUSTED_S or (idle_s <= self._idle_s and connection.looks_alive()):
                 return connection
             self.discard(connection)
         return None
@@ -63,9 +71,10 @@ class Pool:
         origin = self.origin
         return Connection(origin.host, origin.tls, origin.dial() if origin.dial else None)
 
-    async def addresses(self, now: float) -> list[Address]:
+    async def addresses(self) -> list[Address]:
         """Resolve the origin; kept for ADDRESSES_TTL_S. Raises: UpstreamUnavailableError."""
         expiry, known = self._addresses
+        now = self._clock()
         if now < expiry:
             return known
         try:
@@ -78,10 +87,10 @@ class Pool:
         self._addresses = (now + ADDRESSES_TTL_S, known)
         return known
 
-    def give(self, connection: Connection, now: float) -> None:
+    def give(self, connection: Connection) -> None:
         """Return a connection whose reply is complete."""
         connection.served += 1
-        connection.idle_since = now
+        connection.idle_since = self._clock()
         self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
@@ -123,18 +132,21 @@ class Upstreams:
 
     def __init__(
         self,
-        secret_of: Callable[[Provider], str | None],
+        resolve: Callable[[str], str],
         *,
+        clock: Callable[[], Seconds],
         diallers: Mapping[str, Callable[[Provider], Dialler]],
         connections_max: int,
         idle_s: float,
     ) -> None:
-        self._secret_of = secret_of
+        self._resolve = resolve
+        self._clock = clock
         self._diallers = diallers
         self._connections_max = connections_max
         self._idle_s = idle_s
         self._pools: dict[tuple[str, str | None, str | None], Pool] = {}
         self._upstreams: dict[str, Upstream] = {}
+        self._contexts = ClientContexts()
 
     def of(self, endpoint: Endpoint) -> Upstream:
         """The pool and heads for `endpoint`; cached per provider, since heads do not name models."""
@@ -143,6 +155,12 @@ class Upstreams:
             known = self._build(endpoint.provider)
             self._upstreams[endpoint.provider.id] = known
         return known
+
+    def prepare(self, providers: Iterable[Provider]) -> None:
+        """Read secrets and TLS files now. Raises: ConfigError, so that no request has to."""
+        for provider in providers:
+            if provider.id not in self._upstreams:
+                self._upstreams[provider.id] = self._build(provider)
 
     def pools(self) -> list[Pool]:
         """Every pool, for statistics and tests."""
@@ -159,22 +177,37 @@ class Upstreams:
         pool = self._pools.get(key)
         if pool is None:
             pool = Pool(
-                self._origin(provider), connections_max=self._connections_max, idle_s=self._idle_s
+                self._origin(provider),
+                self._clock,
+                connections_max=self._connections_max,
+                idle_s=self._idle_s,
             )
             self._pools[key] = pool
-        secret = self._secret_of(provider)
-        heads = {surface: _head(provider, path, secret) for surface, path in PATHS.items()}
+        fields = self._fields(provider)
+        heads = {surface: _head(provider, path, fields) for surface, path in PATHS.items()}
         return Upstream(pool, heads)
 
+    def _fields(self, provider: Provider) -> list[str]:
+        """Header lines with secrets in them."""
+        fields = []
+        if provider.api_key is not None:
+            fields.append(f"authorization: Bearer {self._resolve(provider.api_key)}")
+        for name, value in provider.headers:
+            secret = value.startswith(("env:", "file:"))
+            fields.append(f"{name}: {self._resolve(value) if secret else value}")
+        return fields
+
     def _origin(self, provider: Provider) -> Origin:
+        if provider.proxy is not None:
+            raise ConfigError(f"providers.{provider.id}.proxy: proxies are not supported yet")
         url = urlsplit(provider.base_url)
         if url.scheme in self._diallers:
             return Origin(url.scheme, 0, None, self._diallers[url.scheme](provider))
-        tls = client_context(provider) if url.scheme == "https" else None
+        tls = self._contexts.of(provider) if url.scheme == "https" else None
         return Origin(url.hostname or "", url.port or (443 if tls else 80), tls)
 
 
-def _head(provider: Provider, path: str, secret: str | None) -> bytes:
+def _head(provider: Provider, path: str, fields: list[str]) -> bytes:
     url = urlsplit(provider.base_url)
     lines = [
         f"POST {url.path.rstrip('/')}{path} HTTP/1.1",
@@ -183,7 +216,4 @@ def _head(provider: Provider, path: str, secret: str | None) -> bytes:
         "content-type: application/json",
         "user-agent: hedgerow",
     ]
-    if secret is not None:
-        lines.append(f"authorization: Bearer {secret}")
-    lines.extend(f"{name}: {value}" for name, value in provider.headers)
-    return "\r\n".join([*lines, "content-length: "]).encode("latin-1")
+    return "\r\n".join([*lines, *fields, "content-length: "]).encode("latin-1")

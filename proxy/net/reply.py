@@ -2,7 +2,6 @@
 
 from proxy.errors import HedgerowError, UpstreamUnavailableError
 from proxy.model.downstream import Buffer
-from proxy.net.clock import monotonic
 from proxy.net.connection import Connection
 from proxy.net.pool import Pool
 from proxy.wire.transcript import Transcript
@@ -52,7 +51,7 @@ class StreamReply:
         if connection is None:
             return
         if self._keep_alive and self._transcript.reusable:
-            self._pool.give(connection, monotonic())
+            self._pool.give(connection)
         else:
             self._pool.discard(connection)
 

@@ -7,6 +7,7 @@ with a name that resolves to loopback (DNS rebinding), its `Host`.
 from collections.abc import Collection, Mapping
 
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "[::1]"})
+PLAIN_HOSTS = frozenset({b"localhost", b"127.0.0.1"})
 
 
 def foreign(
@@ -25,8 +26,8 @@ def foreign(
     """
     if not local:
         return "This gateway has no keys and answers only its own machine."
-    host = _name(headers.get(b"host", b"localhost").decode("latin-1").lower())
-    if host not in LOCAL_HOSTS and host not in hosts:
+    authority = headers.get(b"host", b"localhost")
+    if authority.partition(b":")[0] not in PLAIN_HOSTS and not _allowed(authority, hosts):
         return "This gateway has no keys and answers only to loopback Host names; see server.hosts."
     origin = headers.get(b"origin")
     if origin is not None:
@@ -34,6 +35,11 @@ def foreign(
         if text not in origins and _name(text.partition("://")[2]) not in LOCAL_HOSTS:
             return "This gateway has no keys and answers no other Origin; see server.origins."
     return None
+
+
+def _allowed(authority: bytes, hosts: Collection[str]) -> bool:
+    host = _name(authority.decode("latin-1").lower())
+    return host in LOCAL_HOSTS or host in hosts
 
 
 def _name(authority: str) -> str:

@@ -5,8 +5,9 @@ Rule 2: every way a race can move is a `Move`; `stages.race` only obeys.
 """
 
 import math
-from dataclasses import dataclass, replace
 from typing import TypeAlias
+
+import msgspec
 
 from proxy.model.endpoint import Endpoint
 from proxy.model.outcome import Failure, Opened
@@ -14,29 +15,25 @@ from proxy.model.plan import Plan
 from proxy.units import Seconds
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(msgspec.Struct, frozen=True):
     """Start an attempt at `offer`."""
 
     offer: Endpoint
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(msgspec.Struct, frozen=True):
     """Listen to the running attempts until `until`, seconds on the clock of `now`."""
 
     until: float
 
 
-@dataclass(frozen=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True):
     """The race is won; everything else is cancelled."""
 
     winner: Opened
 
 
-@dataclass(frozen=True, slots=True)
-class GiveUp:
+class GiveUp(msgspec.Struct, frozen=True):
     """The plan is spent, or no other endpoint would answer differently."""
 
     failures: tuple[Failure, ...]
@@ -45,8 +42,7 @@ class GiveUp:
 Move: TypeAlias = Start | Wait | Commit | GiveUp
 
 
-@dataclass(frozen=True, slots=True)
-class Race:
+class Race(msgspec.Struct, frozen=True):
     """The whole state of one race: a value, replaced on every fact."""
 
     plan: Plan
@@ -58,15 +54,15 @@ class Race:
 
     def began(self, now: Seconds) -> "Race":
         """An attempt started."""
-        return replace(self, started=self.started + 1, newest=now)
+        return msgspec.structs.replace(self, started=self.started + 1, newest=now)
 
     def heard(self, result: Opened | Failure) -> "Race":
         """An attempt has ended, well or badly."""
         match result:
             case Opened():
-                return replace(self, winner=result)
+                return msgspec.structs.replace(self, winner=result)
             case Failure():
-                return replace(self, failures=(*self.failures, result))
+                return msgspec.structs.replace(self, failures=(*self.failures, result))
 
 
 def next_move(race: Race, *, now: Seconds) -> Move:

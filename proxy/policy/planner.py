@@ -4,7 +4,7 @@ Rule 1: nothing here waits or reads a clock. Rule 2: the operator's ceilings hol
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from proxy.errors import InvalidRequestError, NoEndpointError
 from proxy.model.call import Call
@@ -12,8 +12,9 @@ from proxy.model.document import Document, Json, as_document
 from proxy.model.endpoint import Endpoint, Model
 from proxy.model.plan import Plan
 from proxy.policy.pricing import worst_case
-from proxy.units import NanoDollars, NanoDollarsPerMillion, Seconds, price_from_usd
+from proxy.units import NanoDollarsPerMillion, Seconds, price_from_usd
 
+NEVER = Seconds(math.inf)
 Test = Callable[[Endpoint], bool]
 
 
@@ -37,16 +38,14 @@ def make_plan(
     if call.preferences.get("allow_fallbacks") is False:
         offers = offers[:1]
     chosen = tuple(offers[:attempts_max])
-    return Plan(
-        offers=chosen,
-        hedge_after_s=Seconds(math.inf),
-        cost_max=NanoDollars(max(worst_case(call, endpoint) for endpoint in chosen)),
-        output_tokens_max=call.output_tokens_max,
-    )
+    cost_max = max([worst_case(call, endpoint) for endpoint in chosen])
+    return Plan(chosen, NEVER, cost_max, call.output_tokens_max)
 
 
-def _ordered(endpoints: Iterable[Endpoint], preferences: Document) -> list[Endpoint]:
+def _ordered(endpoints: Sequence[Endpoint], preferences: Document) -> list[Endpoint]:
     """Providers named in `order` first, as named; the rest by price."""
+    if len(endpoints) == 1:
+        return list(endpoints)
     order = _names(preferences, "order")
     rank = {name: place for place, name in enumerate(order)}
 

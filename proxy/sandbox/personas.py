@@ -19,10 +19,12 @@ from proxy.sandbox.specimen import specimen
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
+OWN_MODEL = "hedgerow/sandbox"
+"""Served even beside live providers: it stands in for nothing."""
 ECHO_WORDS_MAX = 60
 ECHO_CHARACTERS_MAX = 400
-PIECE = re.compile(r"\s*\S+\s*")
-"""A word with the space around it: what one streamed chunk carries."""
+PIECE = re.compile(r"\S+\s*")
+"""A word with the space behind it: what one streamed chunk carries."""
 REASONING = (
     "The sandbox does not think. It was asked to show its reasoning, so this stands in for it."
 )
@@ -157,7 +159,7 @@ def wants_reasoning(document: Document) -> bool:
         hidden = asked.get("exclude") is True or asked.get("enabled") is False
         return not hidden and asked.get("effort") != "none"
     effort = document.get("reasoning_effort")
-    return document.get("include_reasoning") is True or effort not in {None, "none"}
+    return document.get("include_reasoning") is True or effort not in (None, "none")
 
 
 def _within(
@@ -172,10 +174,7 @@ def _within(
 
 def _text(document: Document, prompt: Prompt, model: str) -> str:
     wanted = as_document(document.get("response_format"))
-    sentence = (
-        f"This is Hedgerow's sandbox, standing in for {model}: no provider key is set, "
-        f"so no model was asked."
-    )
+    sentence = _introduction(model)
     match wanted.get("type"):
         case "json_schema":
             schema = as_document(wanted.get("json_schema")).get("schema")
@@ -192,6 +191,15 @@ def _text(document: Document, prompt: Prompt, model: str) -> str:
     elif prompt.last_text:
         parts.append(f"You said: {echo(prompt.last_text)}")
     return " ".join(parts)
+
+
+def _introduction(model: str) -> str:
+    if model == OWN_MODEL:
+        return "This is Hedgerow's sandbox; no model was asked."
+    return (
+        f"This is Hedgerow's sandbox, standing in for {model}: no provider key is set for it, "
+        f"so no model was asked."
+    )
 
 
 def echo(text: str) -> str:

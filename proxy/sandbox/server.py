@@ -7,6 +7,7 @@ Rule 1: one task per connection, and it ends quietly when the peer goes. While i
 listens, so a departure is noticed at once. Rule 2: requests are served in order, one at a time.
 """
 
+import logging
 import socket
 from itertools import count
 
@@ -18,6 +19,8 @@ from proxy.model.document import Document, Json, as_document
 from proxy.sandbox.personas import Answer, Mishap, respond
 from proxy.sandbox.receiving import BadRequest, Receiver, Request
 from proxy.sandbox.wireform import DONE, beats, mishap_frame, refusal, whole
+
+log = logging.getLogger(__name__)
 
 READ_BYTES = 65_536
 SURFACES: tuple[tuple[str, Surface], ...] = (
@@ -44,6 +47,10 @@ async def serve_sandbox(sock: socket.socket) -> None:
             await _Connection(stream).serve()
         except (trio.BrokenResourceError, _PeerGone):
             return
+        except Exception:
+            # A guard site: the gateway's own nursery runs this task, and a fault in a stand-in must
+            # cost one connection, not all of them. The peer sees it close.
+            log.exception("sandbox: a connection failed")
 
 
 class _PeerGone(Exception):  # noqa: N818 - an end, not an error

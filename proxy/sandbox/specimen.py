@@ -13,6 +13,8 @@ VALUES_MAX = 500
 """Most values in one specimen; beyond it every value is null."""
 STRING_MAX = 1_000
 ITEMS_MAX = 16
+NUMBER_MAX = 2**53
+"""Beyond it JSON readers disagree (RFC 8259, section 6), and beyond 64 bits orjson refuses."""
 
 FORMATS: dict[str, str] = {
     "date": "2026-01-01",
@@ -127,6 +129,7 @@ def _number(schema: Document, *, whole: bool) -> int | float:
         value = min(value, high)
     if (high := _real(schema.get("exclusiveMaximum"))) is not None and high <= value:
         value = high - 1
+    value = max(-NUMBER_MAX, min(value, NUMBER_MAX))
     return -int(-value // 1) if whole else value
 
 

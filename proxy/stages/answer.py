@@ -6,49 +6,50 @@ from proxy.dialects.registry import DIALECTS
 from proxy.errors import HedgerowError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
-from proxy.model.downstream import Downstream
+from proxy.model.downstream import Downstream, Headers
 from proxy.model.endpoint import Endpoint
 from proxy.model.envelope import error_document
 from proxy.model.event import Failed
 from proxy.model.meter import Meter
 
-JSON = (b"content-type", b"application/json")
-STREAM = [
-    (b"content-type", b"text/event-stream; charset=utf-8"),
-    (b"cache-control", b"no-cache"),
-    (b"x-accel-buffering", b"no"),
-]
-CROSS_ORIGIN = [
-    (b"access-control-allow-origin", b"*"),
-    (b"access-control-expose-headers", b"*, x-generation-id, server-timing, retry-after"),
-]
+JSON = b"content-type: application/json\r\n"
+STREAM = (
+    b"content-type: text/event-stream; charset=utf-8\r\n"
+    b"cache-control: no-cache\r\n"
+    b"x-accel-buffering: no\r\n"
+)
+CROSS_ORIGIN = (
+    b"access-control-allow-origin: *\r\n"
+    b"access-control-expose-headers: x-generation-id, x-hedgerow-endpoint, x-hedgerow-model, "
+    b"x-hedgerow-attempts, server-timing, retry-after\r\n"
+)
 
 
-def headers(call: Call | None, meter: Meter | None, gateway: Gateway) -> list[tuple[bytes, bytes]]:
-    """What every inference reply says in its head: id, who served, and the gateway's own time."""
-    fields: list[tuple[bytes, bytes]] = list(CROSS_ORIGIN) if gateway.keys else []
-    if call is None:
-        return fields
-    fields.append((b"x-generation-id", call.generation_id.encode()))
-    if meter is not None and meter.endpoint is not None:
-        endpoint = meter.endpoint
-        meter.first_byte_s = gateway.clock() - call.received_at
-        own_s = meter.own_s = max(meter.first_byte_s - meter.waited_s, 0.0)
-        fields += [
-            (b"x-hedgerow-endpoint", endpoint.id.encode()),
-            (b"x-hedgerow-model", endpoint.model.encode()),
-            (b"x-hedgerow-attempts", b"%d" % meter.attempts),
-            (
-                b"server-timing",
-                b"gateway;dur=%.3f, upstream;dur=%.3f" % (own_s * 1e3, meter.waited_s * 1e3),
-            ),
-        ]
-    return fields
+def served(kind: bytes, call: Call, meter: Meter, gateway: Gateway) -> Headers:
+    """Head of a reply: id, who served after how many attempts, and the gateway's own time (ms)."""
+    endpoint = meter.endpoint
+    first_byte_s = gateway.clock() - call.received_at
+    own_s = max(first_byte_s - meter.waited_s, 0.0)
+    meter.first_byte_s, meter.own_s = first_byte_s, own_s
+    named = b""
+    if endpoint is not None:
+        named = b"x-hedgerow-endpoint: %b\r\nx-hedgerow-model: %b\r\n" % (
+            endpoint.id.encode(),
+            endpoint.model.encode(),
+        )
+    return (
+        b"%bx-generation-id: %b\r\n%bx-hedgerow-attempts: %d\r\n"
+        b"server-timing: gateway;dur=%.3f, upstream;dur=%.3f\r\n%b"
+        % (
+            kind, call.generation_id.encode(), named, meter.attempts, own_s * 1e3,
+            meter.waited_s * 1e3, CROSS_ORIGIN if gateway.keys else b"",
+        )
+    )  # fmt: skip
 
 
 def begin(downstream: Downstream, call: Call, meter: Meter, gateway: Gateway) -> None:
     """Begin a streamed reply."""
-    downstream.start(200, STREAM + headers(call, meter, gateway))
+    downstream.start(200, served(STREAM, call, meter, gateway))
 
 
 async def finish(
@@ -58,7 +59,7 @@ async def finish(
     if downstream.started:
         await downstream.end([ending])
     else:
-        await downstream.reply(200, [JSON, *headers(call, meter, gateway)], ending)
+        await downstream.reply(200, served(JSON, call, meter, gateway), ending)
 
 
 async def refuse(
@@ -70,6 +71,9 @@ async def refuse(
         encoder = DIALECTS[call.dialect].encode_response(call, offer)
         await downstream.end([encoder.feed([Failed(error)])])
         return
-    extra = [(name.encode(), value.encode()) for name, value in error.headers]
-    fields = [JSON, *extra, *headers(call, None, gateway)]
+    fields = JSON + b"".join(b"%b: %b\r\n" % (n.encode(), v.encode()) for n, v in error.headers)
+    if call is not None:
+        fields += b"x-generation-id: %b\r\n" % call.generation_id.encode()
+    if gateway.keys:
+        fields += CROSS_ORIGIN
     await downstream.reply(error.status, fields, orjson.dumps(error_document(error)))

@@ -49,7 +49,7 @@ class Attempt:
         self._started_at = self._heard_at = now
         self.deadline = Seconds(now + endpoint.timeouts.connect_s)
         """When the phase that the attempt is in must be over."""
-        self._connection = self._pool.take(now) or self._pool.fresh()
+        self._connection = self._pool.take() or self._pool.fresh()
         self._reused = self._connection.served > 0
         self._connection.queue(self._request)
 
@@ -87,7 +87,7 @@ class Attempt:
         connection = self._connection
         if not connection.ready:
             if not connection.addressed:
-                connection.offer_addresses(await self._pool.addresses(self._gateway.clock()))
+                connection.offer_addresses(await self._pool.addresses())
             await connection.establish()
         await connection.flush()
         timeouts = self.endpoint.timeouts
@@ -177,7 +177,7 @@ class Attempt:
         assert head is not None
         body = b"".join(self._pieces).strip()  # some providers pad with blank lines while they think
         if head.keep_alive and not self._body.leftover:
-            self._pool.give(self._connection, self._gateway.clock())
+            self._pool.give(self._connection)
             self._connection = SPENT
         events = self._dialect.decode_response(self._call, self.endpoint, head.status).feed(body)
         if isinstance(events[0], Failed):

@@ -2,11 +2,10 @@
 
 from proxy.gateway import Gateway
 from proxy.model.call import Call
-from proxy.net.clock import generation_id
 
 
 def enrich(call: Call, gateway: Gateway) -> Call:
     """Name the generation."""
     call.created = gateway.unix()
-    call.generation_id = generation_id(call.created)
+    call.generation_id = gateway.identities.generation(call.created)
     return call

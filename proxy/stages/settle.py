@@ -1,13 +1,14 @@
 """The end of the money's way: post or void, exactly once, whatever happened.
 
-Rule 1: shielded, with a deadline: a client that leaves cannot stop it, nor can it hang a shutdown.
+Rule 1: posting is synchronous; waiting for the disk is shielded, with a deadline: a client that
+leaves cannot stop it, nor can it hang a shutdown.
 Rule 2: free of charge are replies that broke off upstream, or said nothing.
 """
 
 import trio
 
 from proxy.gateway import Gateway
-from proxy.ledger.interface import Entry, Hold
+from proxy.ledger.interface import Entry, Hold, Receipt
 from proxy.model.call import Call
 from proxy.model.meter import Meter
 from proxy.policy.pricing import bill, billable
@@ -17,33 +18,25 @@ SETTLE_MAX_S = 10.0
 
 
 async def settle(meter: Meter, hold: Hold, call: Call, gateway: Gateway) -> None:
-    """Post what was delivered, or void the hold."""
-    delivered, endpoint = meter.delivered, meter.endpoint
+    """Post what was delivered, or void the hold; returns when that is durable."""
+    receipt = _settle(meter, hold, call, gateway)
+    if receipt is not None:
+        with trio.CancelScope(deadline=gateway.clock() + SETTLE_MAX_S, shield=True):
+            await receipt.durable()
+
+
+def _settle(meter: Meter, hold: Hold, call: Call, gateway: Gateway) -> Receipt | None:
+    delivered, endpoint, statistics = meter.delivered, meter.endpoint, gateway.statistics
     if meter.end == "unfinished" and endpoint is not None and delivered.output_bytes:
         meter.charge = bill(billable(call, delivered, endpoint), endpoint.prices)
-    with trio.CancelScope(deadline=gateway.clock() + SETTLE_MAX_S, shield=True):
-        charge = meter.charge
-        if charge is not None and endpoint is not None:
-            await gateway.ledger.post(
-                hold,
-                Entry(
-                    generation_id=call.generation_id,
-                    endpoint=endpoint.id,
-                    amount=charge.cost,
-                    price_version=endpoint.prices.version,
-                    usage=charge.usage.raw,
-                    estimated=charge.usage.estimated,
-                ),
-            )
-        else:
-            await gateway.ledger.void(hold, meter.end)
-    _observe(meter, gateway)
-
-
-def _observe(meter: Meter, gateway: Gateway) -> None:
-    statistics = gateway.statistics
-    for endpoint, outcome in meter.trail:
-        statistics.attempt_finished(endpoint, outcome=outcome)
-    if meter.charge is not None:
-        usage = meter.charge.usage
-        statistics.tokens(usage.prompt_tokens, usage.completion_tokens, meter.charge.cost)
+    for tried, outcome in meter.trail:
+        statistics.attempt_finished(tried, outcome=outcome)
+    charge = meter.charge
+    if charge is None or endpoint is None:
+        return gateway.ledger.void(hold, meter.end)
+    usage = charge.usage
+    statistics.tokens(usage.prompt_tokens, usage.completion_tokens, charge.cost)
+    entry = Entry(
+        call.generation_id, endpoint.id, charge.cost, endpoint.prices.version, usage.raw, usage.estimated
+    )
+    return gateway.ledger.post(hold, entry)

@@ -44,16 +44,43 @@ class BodyReader:
 
         Raises: FramingError.
         """
+        data = self.join(data)
+        spans: Spans = []
+        position = 0
+        while position < len(data):
+            start, end, position = self.step(data, position)
+            if start < end:
+                spans.append((start, end))
+        return data, spans
+
+    def join(self, data: bytes) -> bytes:
+        """Received bytes, behind what was left of the last ones; what `step` is to be given."""
+        if self._carry:
+            data, self._carry = self._carry + data, b""
+        return data
+
+    @property
+    def between_chunks(self) -> bool:
+        """The next byte begins a chunk's size line."""
+        return self._chunked and self._phase == SIZE and not self._carry and not self.done
+
+    def step(self, data: bytes, position: int) -> tuple[int, int, int]:
+        """Read on at `position`: at most one span of payload, and where to read on.
+
+        Returns: (start, end, next position); start == end where there is no payload.
+        Raises: FramingError.
+        """
+        if self.done:
+            self.leftover = data[position:]
+            return 0, 0, len(data)
         if self._chunked:
-            return self._feed_chunked(self._carry + data if self._carry else data)
+            return self._step_chunked(data, position)
         if self._left < 0:
-            return data, [(0, len(data))]
-        take = min(self._left, len(data))
-        self._left -= take
-        if self._left == 0:
-            self.done = True
-            self.leftover = data[take:]
-        return data, [(0, take)]
+            return position, len(data), len(data)
+        end = min(position + self._left, len(data))
+        self._left -= end - position
+        self.done = self._left == 0
+        return position, end, end
 
     def close(self) -> bool:
         """The connection ended: True if the body is complete."""
@@ -61,46 +88,41 @@ class BodyReader:
             self.done = True
         return self.done
 
-    def _feed_chunked(self, data: bytes) -> tuple[bytes, Spans]:
-        spans: Spans = []
-        position, size, left, phase = 0, len(data), self._left, self._phase
-        sizes = self._sizes
+    def _step_chunked(self, data: bytes, position: int) -> tuple[int, int, int]:
+        size, phase = len(data), self._phase
         while position < size:
             if phase == DATA:
-                end = position + left
+                end = position + self._left
                 if end > size:
-                    spans.append((position, size))
-                    left = end - size
-                    position = size
-                    break
-                spans.append((position, end))
-                position, phase = end, AFTER
-            elif phase == AFTER:
+                    self._left = end - size
+                    return position, size, size
+                self._phase = AFTER
+                if data.startswith(b"\r\n", end):
+                    self._phase = SIZE
+                    return position, end, end + 2
+                return position, end, end
+            if phase == AFTER:
                 if size - position == 1:
                     break
                 if not data.startswith(b"\r\n", position):
                     raise FramingError("a chunk is longer than its size says")
-                position, phase = position + 2, SIZE
-            elif phase == SIZE:
-                eol = data.find(b"\r\n", position, position + CHUNK_LINE_BYTES_MAX)
-                if eol < 0:
-                    break
+                position += 2
+                phase = self._phase = SIZE
+                continue
+            eol = data.find(b"\r\n", position, position + TRAILER_BYTES_MAX)
+            if eol < 0:
+                break
+            if phase == SIZE:
                 line = data[position:eol]
-                left = sizes[line] if line in sizes else self._read_size(line)
-                position, phase = eol + 2, DATA if left else TRAILERS
-            else:
-                eol = data.find(b"\r\n", position)
-                if eol < 0:
-                    break
-                if eol == position:
-                    self.done = True
-                    self.leftover = data[eol + 2 :]
-                    position = size
-                    break
-                position = eol + 2
-        self._left, self._phase = left, phase
+                left = self._left = self._sizes[line] if line in self._sizes else self._read_size(line)
+                phase = self._phase = DATA if left else TRAILERS
+            elif eol == position:
+                self.done = True
+                self.leftover = data[eol + 2 :]
+                return 0, 0, size
+            position = eol + 2
         self._keep(data[position:])
-        return data, spans
+        return 0, 0, size
 
     def _read_size(self, line: bytes) -> int:
         found = CHUNK_LINE.fullmatch(line)

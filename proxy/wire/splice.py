@@ -16,9 +16,8 @@ import orjson
 MARKER = "\x7fhedgerow-splice\x7f"
 MARKER_JSON = orjson.dumps(MARKER)
 PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
-ESCAPED = re.compile(
-    rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})*+'
-)
+INSIDE = rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})*+'
+ESCAPED = re.compile(INSIDE)
 """The inside of a JSON string; surrogates are left to the slow path."""
 
 QUOTE = 0x22
@@ -27,7 +26,7 @@ QUOTE = 0x22
 class Template:
     """What stays the same around the text of a stream's frames, before and after translation."""
 
-    __slots__ = ("between", "head", "joint", "prefix", "suffix", "tail")
+    __slots__ = ("between", "fixed", "head", "in_chunk", "joint", "prefix", "suffix", "tail")
 
     def __init__(self, prefix: bytes, suffix: bytes, parts: list[bytes]) -> None:
         self.prefix = prefix
@@ -37,6 +36,12 @@ class Template:
         self.head, *self.between, self.tail = parts
         """Sent bytes before, between and behind the copies of the text (usually one copy)."""
         self.joint = self.tail + self.head
+        self.fixed = len(prefix) + len(suffix)
+        """Received bytes of a frame without its text."""
+        self.in_chunk = re.compile(
+            rb"([0-9a-fA-F]{1,6})\r\n%b(%b)%b\r\n" % (re.escape(prefix), INSIDE, re.escape(suffix))
+        )
+        """A frame that fills one HTTP chunk, size line and all: 0.6 us, where steps would take 3."""
 
     def match(self, data: bytes, start: int, end: int, *, ascii_only: bool) -> tuple[int, int]:
         """Find this template's frame at data[start:end].
@@ -55,7 +60,7 @@ class Template:
             stop = found.end()
             if not data.startswith(self.suffix, stop, end):
                 return MISS
-        if not ascii_only and not _is_utf8(data[begin:stop]):
+        if not ascii_only and not is_utf8(data[begin:stop]):
             return MISS
         return stop, stop + len(self.suffix)
 
@@ -83,7 +88,8 @@ def learn(raw: bytes, text: str, translate: Callable[[bytes, str], bytes | None]
     return Template(prefix + b'"', b'"' + suffix, parts)
 
 
-def _is_utf8(text: bytes) -> bool:
+def is_utf8(text: bytes) -> bool:
+    """Is this valid UTF-8?"""
     try:
         text.decode()
     except UnicodeDecodeError:

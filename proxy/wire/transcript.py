@@ -21,7 +21,7 @@ from proxy.model.event import (
 )
 from proxy.model.meter import Delivered
 from proxy.wire.body import BodyReader, FramingError
-from proxy.wire.splice import Template, learn
+from proxy.wire.splice import Template, is_utf8, learn
 from proxy.wire.sse import EventSplitter, EventTooLargeError, event_data
 
 LEARN_MAX = 16
@@ -32,8 +32,8 @@ class Transcript:
     """One streamed reply."""
 
     __slots__ = (
-        "_body", "_decoder", "_delivered", "_encoder", "_learned", "_out", "_splitter", "_template",
-        "content", "ended", "failure", "finished",
+        "_body", "_decoder", "_delivered", "_encoder", "_learned", "_out", "_sizes", "_splitter", "_template",
+        "content", "ended", "failure", "finished", "surplus",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,8 @@ class Transcript:
         self._splitter = EventSplitter(event_bytes_max)
         self._template: Template | None = None
         self._learned = 0
+        self._sizes: dict[bytes, int] = {}
+        """Chunk sizes by their line; bounded, since a line has six digits and a frame a few hundred bytes."""
         self._out: list[Buffer] = []
         self.content = 0
         """Frames with content seen so far; the first one commits the race, each resets the idle clock."""
@@ -54,27 +56,39 @@ class Transcript:
         self.ended = False
         """The terminator was seen, or the body is complete behind a finish reason."""
         self.failure: HedgerowError | None = None
+        self.surplus = False
+        """The provider went on behind its terminator."""
 
     def feed(self, data: bytes) -> list[Buffer]:
         """Take received bytes; return what goes to the client, in order, as views where possible."""
+        body, splitter = self._body, self._splitter
+        data = body.join(data)
+        ascii_only = data.isascii()
+        position, size = 0, len(data)
         try:
-            data, spans = self._body.feed(data)
-            ascii_only = data.isascii()
-            for start, end in spans:
-                if self.ended or self.failure is not None:
-                    break
-                position = start
-                if self._template is not None and not self._splitter.carry:
-                    position = self._splice(data, start, end, ascii_only=ascii_only)
-                if position < end:
-                    self._translate(data[position:end])
+            while position < size and not self.ended and self.failure is None:
+                if self._template is not None and not splitter.carry and body.between_chunks:
+                    position = self._splice_chunks(data, position, ascii_only=ascii_only)
+                start, end, position = body.step(data, position)
+                if start < end and self._template is not None and not splitter.carry:
+                    start = self._splice(data, start, end, ascii_only=ascii_only)
+                if start < end:
+                    self._translate(data[start:end])
+            if self.ended:
+                self._finish_body(data, position)
         except FramingError as error:
             self.failure = UpstreamUnavailableError(f"Provider broke its reply's framing: {error}.")
         except EventTooLargeError:
             self.failure = UpstreamUnavailableError("Provider sent an event beyond the size limit.")
-        if self._body.done and not self.ended and self.failure is None:
+        if body.done and not self.ended and self.failure is None:
             self._complete()
         return self._take()
+
+    def _finish_body(self, data: bytes, position: int) -> None:
+        """Behind the terminator only the body's own end may come, for the connection to serve again."""
+        while position < len(data):
+            start, end, position = self._body.step(data, position)
+            self.surplus = self.surplus or start < end
 
     def close(self) -> list[Buffer]:
         """The connection ended; return what was still due."""
@@ -86,7 +100,8 @@ class Transcript:
     @property
     def reusable(self) -> bool:
         """The body is complete and nothing came behind it: the connection may serve again."""
-        return self._body.done and not self._body.leftover and self.failure is None
+        body = self._body
+        return body.done and not body.leftover and not self.surplus and self.failure is None
 
     def _take(self) -> list[Buffer]:
         out, self._out = self._out, []
@@ -101,6 +116,36 @@ class Transcript:
                 self.ended = True
             else:
                 self.failure = UpstreamUnavailableError("Provider ended its reply early.")
+
+    def _splice_chunks(self, data: bytes, start: int, *, ascii_only: bool) -> int:
+        """Splice chunks that hold one frame each; return where the first other one begins."""
+        template = self._template
+        assert template is not None
+        out, view, sizes, fixed = self._out, memoryview(data), self._sizes, template.fixed
+        head, tail, joint, between = template.head, template.tail, template.joint, template.between
+        size = frames = 0
+        position = start
+        for found in iter(template.in_chunk.scanner(data, start).match, None):
+            begin, stop = found.span(2)
+            line = found[1]
+            length = sizes[line] if line in sizes else sizes.setdefault(line, int(line, 16))
+            if length != stop - begin + fixed or not (ascii_only or is_utf8(data[begin:stop])):
+                break
+            if out and out[-1] is tail:
+                out[-1] = joint
+            else:
+                out.append(head)
+            out.append(view[begin:stop])
+            for part in between:
+                out.append(part)
+                out.append(view[begin:stop])
+            out.append(tail)
+            size += stop - begin
+            frames += 1
+            position = found.end()
+        self.content += frames
+        self._delivered.output_bytes += size
+        return position
 
     def _splice(self, data: bytes, start: int, end: int, *, ascii_only: bool) -> int:
         """Splice frames from `start` on; return where the first other one begins."""

@@ -14,19 +14,21 @@ NAME = "openai-chat"
 FALLBACKS_MAX = 3
 """Length of `models`, as OpenRouter has it."""
 
-OURS = (
+OURS = frozenset((
     "provider", "models", "route", "preset", "plugins", "transforms", "usage", "session_id",
     "trace", "debug", "include_reasoning", "stream_options",
-)  # fmt: skip
+))  # fmt: skip
 """Fields that speak to the gateway: never sent upstream as they are."""
 
-STRIPPED = (
+STRIPPED = frozenset((
     "api_base", "base_url", "api_key", "api_version", "api_type", "organization", "extra_headers",
     "custom_llm_provider", "litellm_params", "aws_access_key_id", "aws_secret_access_key",
     "aws_session_token", "aws_region_name", "vertex_credentials", "vertex_project", "vertex_location",
     "azure_ad_token", "proxy", "http_client", "mock_response",
-)  # fmt: skip
+))  # fmt: skip
 """Fields that look like routing or credentials: a gateway that forwarded them could be steered."""
+
+WITHHELD = OURS | STRIPPED
 
 Table = dict[str, object]
 Text = str | None
@@ -88,7 +90,9 @@ def decode_request(document: Document, surface: Surface) -> Call:
     if surface == "chat" and shape.messages is msgspec.UNSET:
         surface = "completions"  # the API answers a chat call with `prompt` as a completion
     models = tuple(dict.fromkeys((shape.model, *(shape.models or ()))))
-    body = {key: value for key, value in document.items() if key not in OURS and key not in STRIPPED}
+    body = document
+    if not WITHHELD.isdisjoint(document):
+        body = {key: value for key, value in document.items() if key not in WITHHELD}
     return Call(
         dialect=NAME,
         surface=surface,
