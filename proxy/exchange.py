@@ -20,9 +20,7 @@ from proxy.stages.relay import COMMENT, relay
 from proxy.stages.settle import settle
 
 
-async def exchange(
-    gateway: Gateway, downstream: Downstream, dialect: str, surface: Surface
-) -> int:
+async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surface: Surface) -> int:
     """Serve one inference request; returns the status that the client got.
 
     Errors are told to the client here; only what `guard` calls a bug, and cancellation, get past.
@@ -51,7 +49,7 @@ async def exchange(
             meter.end = "failed_upstream"
             raise
         finally:
-            await settle(meter, held, call, gateway)
+            await settle(meter, held, call, gateway)  # noqa: ASYNC102 - it shields itself, with a deadline
         await finish(ending, downstream, call, meter, gateway)
     except HedgerowError as error:
         status = error.status

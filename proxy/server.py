@@ -123,7 +123,8 @@ async def running_gateway(
     listeners, urls = listen(settings)
     async with trio.open_nursery() as nursery:
         gateway = build_gateway(settings, catalog, keys=keys, environ=environ, nursery=nursery)
-        nursery.start_soon(Lane(gateway, build_app(gateway)).serve, listeners)
+        nursery.start_soon(gateway.upstreams.watch.run)  # noqa: ASYNC113 - nothing to wait for
+        nursery.start_soon(Lane(gateway, build_app(gateway)).serve, listeners)  # noqa: ASYNC113 - bound already
         try:
             yield gateway, urls
         finally:
@@ -170,7 +171,9 @@ def _bound(bind: Bind) -> socket.socket:
         listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         _bind_unix(listener, bind.path)
     else:
-        found = socket.getaddrinfo(bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        found = socket.getaddrinfo(
+            bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )
         family, _, _, _, address = found[0]
         listener = socket.socket(family, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -12,15 +12,16 @@ Rule 3: an unread body is never taken for the next request.
 import math
 import socket
 from collections import deque
+from collections.abc import Callable
 
 import trio
 
+from proxy.config.settings import LimitSettings
 from proxy.errors import (
     ClientClosedError,
     InvalidRequestError,
     PayloadTooLargeError,
 )
-from proxy.config.settings import LimitSettings
 from proxy.model.downstream import Buffer, Headers
 from proxy.model.head import RequestHead
 from proxy.units import Seconds
@@ -30,6 +31,8 @@ from proxy.wire.http1 import parse_request_head
 RECEIVE_BYTES = 65_536
 BUFFERS_MAX = 1000
 """Pieces per `sendmsg`; the kernel takes 1,024."""
+JOINED_BYTES = 16_384
+"""Below this, copying a body behind its head is cheaper than a second buffer."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 LOOK_S = 0.05
 """How often a connection that is read ahead to its limit is asked whether its client is still there."""
@@ -53,7 +56,12 @@ class LaneConnection:
     """One client connection; also the `Downstream` of the request it is serving."""
 
     def __init__(
-        self, sock: socket.socket, limits: LimitSettings, now: Seconds, *, local: bool
+        self,
+        sock: socket.socket,
+        limits: LimitSettings,
+        clock: Callable[[], Seconds],
+        *,
+        local: bool,
     ) -> None:
         self.sock = sock
         self.fd = sock.fileno()
@@ -62,7 +70,8 @@ class LaneConnection:
         self.started = False
         self.complete = False
         """The reply to the current request has been handed over whole."""
-        self.deadline: float = now + limits.idle_connection_s
+        self._clock = clock
+        self.deadline: float = clock() + limits.idle_connection_s
         """When the reaper cancels this connection; seconds on the loop's clock."""
         self.scope = trio.CancelScope()
         self._limits = limits
@@ -118,7 +127,7 @@ class LaneConnection:
         self._waiting = None
         return trio.lowlevel.Abort.SUCCEEDED
 
-    async def next_request(self, now: Seconds) -> bool:
+    async def next_request(self) -> bool:
         """Read the next head into `self.head`; False: the connection is over.
 
         Raises: InvalidRequestError (400, or 431 for size); the connection must then close.
@@ -127,10 +136,14 @@ class LaneConnection:
             return False
         limit = self._limits.head_bytes_max
         self.started = self.complete = False
-        self.deadline = now + (self._limits.head_time_s if self._buffer else self._limits.idle_connection_s)
+        self.deadline = self._clock() + (
+            self._limits.head_time_s if self._buffer else self._limits.idle_connection_s
+        )
         while True:
             if self._buffer[:2] == b"\r\n":
-                self._buffer = self._buffer.lstrip(b"\r\n")  # RFC 9112 2.2: be lenient before a request
+                self._buffer = self._buffer.lstrip(
+                    b"\r\n"
+                )  # RFC 9112 2.2: be lenient before a request
             end = self._buffer.find(b"\r\n\r\n", 0, limit + 4)
             if end >= 0:
                 break
@@ -141,7 +154,7 @@ class LaneConnection:
                 raise error
             data = await self._more()
             if not self._buffer:
-                self.deadline = trio.current_time() + self._limits.head_time_s
+                self.deadline = self._clock() + self._limits.head_time_s
             self._buffer = self._buffer + data if self._buffer else data
         raw, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
         self._keep_alive = False  # until the head is understood
@@ -164,10 +177,9 @@ class LaneConnection:
             body, self._buffer = self._buffer[:length], self._buffer[length:]
             self._body_read = True
             return body
-        if head.expects_continue and not self._buffer:
-            if not self._send([CONTINUE]):
-                await self.drain()
-        self.deadline = trio.current_time() + body_time(bytes_max)
+        if head.expects_continue and not self._buffer and not self._send([CONTINUE]):
+            await self.drain()
+        self.deadline = self._clock() + body_time(bytes_max)
         reader = BodyReader(chunked=head.chunked, length=None if head.chunked else length)
         pieces: list[bytes] = []
         size, data = 0, self._buffer
@@ -226,10 +238,14 @@ class LaneConnection:
         framing = b"" if status == 204 else b"content-length: %d\r\n" % len(body)
         head = self._head_bytes(status, headers, framing, keep_alive=True)
         self.started = self.complete = True
-        if not self._send([head] if self.head.method == "HEAD" else [head, body]):
+        if self.head.method == "HEAD":
+            body = b""
+        if not self._send([head + body] if len(body) < JOINED_BYTES else [head, body]):
             await self.drain()
 
-    def _head_bytes(self, status: int, headers: Headers, framing: bytes, *, keep_alive: bool) -> bytes:
+    def _head_bytes(
+        self, status: int, headers: Headers, framing: bytes, *, keep_alive: bool
+    ) -> bytes:
         if not (keep_alive and self._keep_alive and self._body_read):
             self._keep_alive = False
             framing += b"connection: close\r\n"
@@ -244,7 +260,7 @@ class LaneConnection:
         if len(buffers) > BUFFERS_MAX:
             buffers = [b"".join(buffers)]
         try:
-            sent = self.sock.sendmsg(buffers)
+            sent = self.sock.send(buffers[0]) if len(buffers) == 1 else self.sock.sendmsg(buffers)
         except BlockingIOError:
             sent = 0
         except OSError:
@@ -259,7 +275,7 @@ class LaneConnection:
         before = self.deadline
         unsent = memoryview(self._unsent)
         while unsent:
-            self.deadline = trio.current_time() + READ_S
+            self.deadline = self._clock() + READ_S
             await trio.lowlevel.wait_writable(self.fd)
             try:
                 unsent = unsent[self.sock.send(unsent) :]

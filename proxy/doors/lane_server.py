@@ -73,7 +73,7 @@ class Lane:
     async def _serve(self, sock: socket.socket, local: bool) -> None:  # noqa: FBT001
         """One connection; whatever it does ends here."""
         gateway = self._gateway
-        connection = LaneConnection(sock, gateway.settings.limits, gateway.clock(), local=local)
+        connection = LaneConnection(sock, gateway.settings.limits, gateway.clock, local=local)
         self._connections.add(connection)
         gateway.statistics.connection_opened()
         try:
@@ -92,7 +92,7 @@ class Lane:
     async def _requests(self, connection: LaneConnection) -> None:
         gateway = self._gateway
         try:
-            while await connection.next_request(gateway.clock()):
+            while await connection.next_request():
                 await self._answer(connection)
                 if not connection.complete:
                     return
@@ -131,6 +131,4 @@ class Lane:
 
 def is_loopback(host: str) -> bool:
     """Is this peer address of this machine?"""
-    return host.startswith("127.") or host == "::1" or host.startswith("::ffff:127.")
-
-
+    return host == "::1" or host.startswith(("127.", "::ffff:127."))

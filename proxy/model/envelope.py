@@ -1,5 +1,7 @@
 """The error envelope of the API (reference: OpenRouter, section 2.11)."""
 
+from typing import cast
+
 from proxy.errors import HedgerowError
 from proxy.model.document import Document, Json
 
@@ -12,8 +14,7 @@ def error_object(error: HedgerowError) -> Document:
     metadata: dict[str, Json] = {"error_type": error.error_type}
     if error.source == "gateway" and error.status == INTERNAL:
         return {"code": error.status, "message": MASKED, "metadata": metadata}
-    for key, value in error.metadata.items():
-        metadata[key] = value  # type: ignore[assignment]  # metadata is JSON by contract
+    metadata |= cast("Document", error.metadata)
     return {"code": error.status, "message": error.message, "metadata": metadata}
 
 

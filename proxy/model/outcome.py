@@ -16,7 +16,6 @@ from proxy.model.meter import Delivered
 class Reply(Protocol):
     """A provider's reply, open or complete. Whoever holds one closes it."""
 
-    @property
     def done(self) -> bool:
         """Nothing more will come: ended or failed."""
         ...
@@ -32,7 +31,11 @@ class Reply(Protocol):
         ...
 
     async def receive(self) -> list[Buffer]:
-        """Wait for more; what the client gets of it."""
+        """Wait for more; what the client gets of it. Empty also where `wake_at` interrupted."""
+        ...
+
+    def wake_at(self, deadline: float) -> None:
+        """Interrupt `receive` soon after `deadline`, seconds on the loop's clock."""
         ...
 
     def close(self) -> None:

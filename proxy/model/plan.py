@@ -5,6 +5,7 @@ import msgspec
 from proxy.model.endpoint import Endpoint
 from proxy.units import NanoDollars, Seconds
 
+
 class Plan(msgspec.Struct, frozen=True):
     """Offers, best first, and when to start another attempt."""
 

@@ -8,6 +8,7 @@ Rule 1: one owner at a time. Rule 2: sockets never block. Rule 3: `close` always
 
 import contextlib
 import errno
+import math
 import socket
 import ssl
 from collections import deque
@@ -29,10 +30,14 @@ Dialler = Callable[[], socket.socket]
 class Connection:
     """A socket and how far it has come."""
 
-    __slots__ = ("_addresses", "_connected", "_connecting", "_host", "_tls", "_tls_done", "_unsent",
-                 "addressed", "fd", "idle_since", "served", "sock")  # fmt: skip
+    __slots__ = (
+        "_addresses", "_connected", "_connecting", "_host", "_interrupted", "_tls", "_tls_done",
+        "_unsent", "addressed", "deadline", "fd", "idle_since", "served", "sock",
+    )  # fmt: skip
 
-    def __init__(self, host: str, tls: ssl.SSLContext | None, sock: socket.socket | None = None) -> None:
+    def __init__(
+        self, host: str, tls: ssl.SSLContext | None, sock: socket.socket | None = None
+    ) -> None:
         self.sock = sock
         self.fd = -1 if sock is None else sock.fileno()
         self._host = host
@@ -44,6 +49,9 @@ class Connection:
         """Addresses were offered, or none are needed."""
         self._addresses: deque[Address] = deque()
         self._unsent = memoryview(b"")
+        self._interrupted = False
+        self.deadline = math.inf
+        """When `net.watch` is to interrupt a wait for bytes; seconds on the loop's clock."""
         self.served = 0
         """Replies read to their end on this connection."""
         self.idle_since = 0.0
@@ -109,7 +117,9 @@ class Connection:
                 await trio.lowlevel.wait_writable(self.fd)
             except OSError as error:
                 reason = getattr(error, "verify_message", "") or "handshake failed"
-                raise UpstreamUnavailableError(f"Provider's TLS is not acceptable: {reason}.") from None
+                raise UpstreamUnavailableError(
+                    f"Provider's TLS is not acceptable: {reason}."
+                ) from None
             else:
                 self._tls_done = True
 
@@ -129,12 +139,21 @@ class Connection:
                 await trio.lowlevel.wait_readable(self.fd)
 
     async def receive(self) -> bytes:
-        """Wait for bytes and return them; empty at the end of the connection. Raises: OSError."""
+        """Wait for bytes and return them; empty at the end of the connection.
+
+        Raises: InterruptedError where `interrupt` was called; other OSErrors.
+        """
         sock = self.sock
         assert sock is not None
         while True:
+            if self._interrupted:
+                self._interrupted = False
+                raise InterruptedError
             if self._tls is None or not self._pending():
-                await trio.lowlevel.wait_readable(self.fd)
+                try:
+                    await trio.lowlevel.wait_readable(self.fd)
+                except trio.ClosedResourceError:
+                    continue
             try:
                 return sock.recv(RECEIVE_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError):
@@ -143,6 +162,12 @@ class Connection:
                 await trio.lowlevel.wait_writable(self.fd)
             except ssl.SSLEOFError:
                 return b""
+
+    def interrupt(self) -> None:
+        """End the wait for bytes, now or at the next one; the connection stays as it is."""
+        self._interrupted = True
+        if self.sock is not None:
+            trio.lowlevel.notify_closing(self.fd)
 
     def _pending(self) -> bool:
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0

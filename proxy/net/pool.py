@@ -18,6 +18,7 @@ from proxy.model.call import Surface
 from proxy.model.endpoint import Endpoint, Provider
 from proxy.net.connection import Address, Connection, Dialler
 from proxy.net.tls import ClientContexts
+from proxy.net.watch import Watch
 from proxy.units import Seconds
 
 ADDRESSES_TTL_S = 30.0
@@ -42,10 +43,17 @@ class Pool:
     """Connections to one origin."""
 
     def __init__(
-        self, origin: Origin, clock: Callable[[], Seconds], *, connections_max: int, idle_s: float
+        self,
+        origin: Origin,
+        clock: Callable[[], Seconds],
+        watch: Watch,
+        *,
+        connections_max: int,
+        idle_s: float,
     ) -> None:
         self.origin = origin
         self._clock = clock
+        self.watch = watch
         self._connections_max = connections_max
         self._idle_s = idle_s
         self._idle: deque[Connection] = deque()
@@ -89,6 +97,7 @@ class Pool:
 
     def give(self, connection: Connection) -> None:
         """Return a connection whose reply is complete."""
+        self.watch.waits.discard(connection)
         connection.served += 1
         connection.idle_since = self._clock()
         self._idle.append(connection)
@@ -96,6 +105,7 @@ class Pool:
     def discard(self, connection: Connection) -> None:
         """Close a connection for good."""
         self._open -= 1
+        self.watch.waits.discard(connection)
         connection.close()
 
     def close(self) -> None:
@@ -147,6 +157,8 @@ class Upstreams:
         self._pools: dict[tuple[str, str | None, str | None], Pool] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._contexts = ClientContexts()
+        self.watch = Watch(clock)
+        """Somebody must `run` it."""
 
     def of(self, endpoint: Endpoint) -> Upstream:
         """The pool and heads for `endpoint`; cached per provider, since heads do not name models."""
@@ -179,6 +191,7 @@ class Upstreams:
             pool = Pool(
                 self._origin(provider),
                 self._clock,
+                self.watch,
                 connections_max=self._connections_max,
                 idle_s=self._idle_s,
             )

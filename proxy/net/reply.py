@@ -20,7 +20,6 @@ class StreamReply:
         self._pool = pool
         self._keep_alive = keep_alive
 
-    @property
     def done(self) -> bool:
         """Ended or failed."""
         return self._transcript.ended or self._transcript.failure is not None
@@ -36,14 +35,26 @@ class StreamReply:
         return self._transcript.content
 
     async def receive(self) -> list[Buffer]:
-        """Wait for bytes; what the client gets of them. Safe to cancel and call again."""
+        """Wait for bytes; what the client gets of them. Safe to cancel and call again.
+
+        Empty also where the wait was interrupted by `wake_at`.
+        """
         assert self._connection is not None
         try:
             data = await self._connection.receive()
+        except InterruptedError:
+            return []
         except OSError:
             self._transcript.failure = UpstreamUnavailableError("Provider reset the connection.")
             return []
         return self._transcript.feed(data) if data else self._transcript.close()
+
+    def wake_at(self, deadline: float) -> None:
+        """Interrupt `receive` soon after `deadline`."""
+        connection = self._connection
+        if connection is not None:
+            connection.deadline = deadline
+            self._pool.watch.waits.add(connection)
 
     def close(self) -> None:
         """Give the connection back if it can serve again, close it otherwise; idempotent."""
@@ -59,13 +70,19 @@ class StreamReply:
 class WholeReply:
     """Implements `model.outcome.Reply` for a reply that is read already."""
 
-    done = True
-    failure = None
+    failure: HedgerowError | None = None
     content = 1
+
+    def done(self) -> bool:
+        """It is read already."""
+        return True
 
     async def receive(self) -> list[Buffer]:
         """Nothing more comes."""
         return []
+
+    def wake_at(self, deadline: float) -> None:
+        """Nothing waits."""
 
     def close(self) -> None:
         """The connection is given back already."""

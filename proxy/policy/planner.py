@@ -31,7 +31,11 @@ def make_plan(
     tests = [*_tests(ceilings), *_tests(call.preferences)] if ceilings or call.preferences else []
     offers: list[Endpoint] = []
     for model in models:
-        fit = [e for e in model.endpoints if all(test(e) for test in tests)] if tests else model.endpoints
+        fit = (
+            [e for e in model.endpoints if all(test(e) for test in tests)]
+            if tests
+            else model.endpoints
+        )
         offers.extend(_ordered(fit, call.preferences))
     if not offers:
         raise NoEndpointError(_nothing_left(models, call.preferences))

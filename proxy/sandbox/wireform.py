@@ -51,7 +51,7 @@ def whole(answer: Answer, surface: Surface) -> tuple[float, bytes]:
 
 def refusal(status: int, message: str, code: str) -> bytes:
     """An error body as OpenAI sends it."""
-    kind = "invalid_request_error" if status < 500 else "server_error"  # noqa: PLR2004
+    kind = "invalid_request_error" if status < 500 else "server_error"
     return orjson.dumps(_error(message, kind, code))
 
 

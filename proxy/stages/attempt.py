@@ -65,12 +65,25 @@ class Attempt:
         except HedgerowError as error:
             return self._fail(error)
         except FramingError as error:
-            return self._fail(UpstreamUnavailableError(f"Provider broke its reply's framing: {error}."))
+            return self._fail(
+                UpstreamUnavailableError(f"Provider broke its reply's framing: {error}.")
+            )
+        except InterruptedError:
+            return None
         except OSError:
             if not self._reused or self._heads.started or self._head is not None:
                 return self._fail(UpstreamUnavailableError("Provider reset the connection."))
             self._start_over()
             return None
+
+    def wake_at(self, deadline: float) -> bool:
+        """Interrupt `drive` soon after `deadline`; False: not while it connects."""
+        connection = self._connection
+        if not connection.ready:
+            return False
+        connection.deadline = deadline
+        self._pool.watch.waits.add(connection)
+        return True
 
     def overdue(self) -> Failure:
         """The deadline passed."""
@@ -153,9 +166,18 @@ class Attempt:
         assert head is not None
         self._held += transcript.feed(data) if data else transcript.close()
         if transcript.content or (transcript.ended and transcript.failure is None):
-            reply = StreamReply(transcript, self._connection, self._pool, keep_alive=head.keep_alive)
+            reply = StreamReply(
+                transcript, self._connection, self._pool, keep_alive=head.keep_alive
+            )
             self._connection = SPENT
-            return Opened(self.endpoint, reply, self._delivered, self._encoder, held=self._held, waited_s=self._waited_s())
+            return Opened(
+                self.endpoint,
+                reply,
+                self._delivered,
+                self._encoder,
+                held=self._held,
+                waited_s=self._waited_s(),
+            )
         return self._fail(transcript.failure) if transcript.failure is not None else None
 
     def _take_whole(self, data: bytes) -> Opened | Failure | None:
@@ -175,7 +197,9 @@ class Attempt:
         """The whole body is here."""
         head = self._head
         assert head is not None
-        body = b"".join(self._pieces).strip()  # some providers pad with blank lines while they think
+        body = b"".join(
+            self._pieces
+        ).strip()  # some providers pad with blank lines while they think
         if head.keep_alive and not self._body.leftover:
             self._pool.give(self._connection)
             self._connection = SPENT
@@ -187,7 +211,14 @@ class Attempt:
             return self._fail(UpstreamUnavailableError("Provider did not stream."))
         self._delivered.note(events)
         self.close()
-        return Opened(self.endpoint, WholeReply(), self._delivered, self._encoder, events=events, waited_s=self._waited_s())
+        return Opened(
+            self.endpoint,
+            WholeReply(),
+            self._delivered,
+            self._encoder,
+            events=events,
+            waited_s=self._waited_s(),
+        )
 
     def _fail(self, error: HedgerowError, retry_after_s: float | None = None) -> Failure:
         self.close()

@@ -4,6 +4,7 @@ The request's own task drives the primary attempt under a deadline. Attempts are
 deadline that passes (to reassure a waiting client, say) interrupts nothing.
 """
 
+import math
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
@@ -18,6 +19,8 @@ from proxy.policy.hedging import Commit, GiveUp, Race, Start, Wait, next_move
 from proxy.policy.verdict import conclude
 from proxy.units import Seconds
 
+ENDS = (Commit, GiveUp)
+
 
 class Runner(Protocol):
     """One attempt, resumable; `stages.attempt.Attempt` is one."""
@@ -26,6 +29,10 @@ class Runner(Protocol):
 
     async def drive(self) -> Opened | Failure | None:
         """Go on until there is a result; None: `deadline` has moved."""
+        ...
+
+    def wake_at(self, deadline: float) -> bool:
+        """Interrupt `drive` soon after `deadline`, cheaply; False: it cannot just now."""
         ...
 
     def overdue(self) -> Failure:
@@ -40,7 +47,9 @@ class Runner(Protocol):
 class Silence:
     """When to let a waiting client know that somebody is at work."""
 
-    def __init__(self, reassure: Callable[[], Awaitable[None]], clock: Callable[[], Seconds], every_s: float) -> None:
+    def __init__(
+        self, reassure: Callable[[], Awaitable[None]], clock: Callable[[], Seconds], every_s: float
+    ) -> None:
         self.reassure = reassure
         self.clock = clock
         self._every_s = every_s
@@ -64,7 +73,8 @@ async def race(
     state = Race(plan)
     running: Runner | None = None
     try:
-        while not isinstance(move := next_move(state, now=clock()), Commit | GiveUp):
+        while not isinstance(move := next_move(state, now=clock()), ENDS):
+            until = math.inf
             match move:
                 case Start(offer=offer):
                     state = state.began(clock())
@@ -73,9 +83,11 @@ async def race(
                         running = begin(offer)
                     except HedgerowError as error:
                         state = state.heard(_note(meter, Failure(offer, error)))
-                case Wait(until=until):
-                    pass
-            if running is not None and (result := await _listen(running, silence)) is not None:
+                case Wait():
+                    until = move.until
+            if running is None:
+                continue
+            if (result := await _listen(running, silence, until)) is not None:
                 running = None
                 state = state.heard(_note(meter, result))
     except BaseException:
@@ -90,11 +102,18 @@ async def race(
             raise conclude(failures)
 
 
-async def _listen(running: Runner, silence: Silence) -> Opened | Failure | None:
+async def _listen(running: Runner, silence: Silence, until: float) -> Opened | Failure | None:
     """Drive an attempt up to its result or the next deadline, whichever comes first."""
-    with trio.CancelScope(deadline=min(running.deadline, silence.due)) as scope:
-        return await running.drive()
-    if scope.cancelled_caught and silence.clock() >= running.deadline:
+    deadline = min(running.deadline, silence.due)
+    if until == math.inf and running.wake_at(deadline):
+        result = await running.drive()
+    else:
+        result = None
+        with trio.CancelScope(deadline=min(deadline, until)):
+            result = await running.drive()
+    if result is not None:
+        return result
+    if silence.clock() >= running.deadline:
         return running.overdue()
     await silence.break_if_due()
     return None

@@ -11,9 +11,7 @@ from proxy.model.document import Document, Json
 from proxy.model.downstream import Downstream
 
 
-async def receive(
-    downstream: Downstream, gateway: Gateway, dialect: str, surface: Surface
-) -> Call:
+async def receive(downstream: Downstream, gateway: Gateway, dialect: str, surface: Surface) -> Call:
     """Read and decode the request.
 
     Raises: PayloadTooLargeError, RequestTimeoutError, InvalidRequestError with the position.

@@ -7,15 +7,15 @@ the money is settled.
 
 from collections.abc import Callable, Sequence
 
-import trio
-
 from proxy.errors import UpstreamTimeoutError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
 from proxy.model.downstream import Buffer, Downstream
+from proxy.model.endpoint import Timeouts
 from proxy.model.meter import Meter
 from proxy.model.outcome import Opened
 from proxy.policy.pricing import bill, billable
+from proxy.units import Seconds
 
 COMMENT = b": HEDGEROW PROCESSING\n\n"
 
@@ -51,34 +51,50 @@ async def _copy(
 ) -> None:
     """Pass pieces on until the reply is done; comment on silence; give up on too much of it."""
     reply, clock = opened.reply, gateway.clock
-    quiet_s, idle_s = gateway.settings.limits.comment_after_s, opened.endpoint.timeouts.idle_s
-    sent_at = content_at = clock()
-    ends_at = sent_at + opened.endpoint.timeouts.total_s
-    content = reply.content
+    pace = Pace(clock(), gateway.settings.limits.comment_after_s, opened.endpoint.timeouts)
     buffers = opened.held
+    content, wake_at = reply.content, 0.0
     while True:
         for step in steps:
             buffers = step(buffers)
         if buffers and not downstream.write(buffers):
             await downstream.drain()
-        if reply.done:
+        if reply.done():
             return
-        buffers, full = [], False
-        with trio.CancelScope(deadline=min(sent_at + quiet_s, content_at + idle_s, ends_at)):
-            while not (reply.done or full or (steps and buffers)):
-                buffers = await reply.receive()
-                sent_at = clock()
-                if reply.content != content:
-                    content, content_at = reply.content, sent_at
-                if buffers and not steps:
-                    full = not downstream.write(buffers)
-                    buffers = []
-        if full:
-            await downstream.drain()
+        if wake_at != pace.wake_at:
+            wake_at = pace.wake_at
+            reply.wake_at(wake_at)
+        buffers = await reply.receive()
         now = clock()
-        if reply.done:
-            continue
-        if now >= content_at + idle_s or now >= ends_at:
+        if buffers:
+            pace.sent_at = now
+            if reply.content != content:
+                content, pace.content_at = reply.content, now
+        elif now >= wake_at and pace.comment_is_due(now):
+            buffers = [COMMENT]
+
+
+class Pace:
+    """When a stream is silent for too long, for a client's patience or for ours; pure."""
+
+    __slots__ = ("_ends_at", "_idle_s", "_quiet_s", "content_at", "sent_at", "wake_at")
+
+    def __init__(self, now: Seconds, quiet_s: float, timeouts: Timeouts) -> None:
+        self._quiet_s = quiet_s
+        self._idle_s = timeouts.idle_s
+        self._ends_at = now + timeouts.total_s
+        self.sent_at = self.content_at = now
+        self.wake_at = min(now + quiet_s, now + self._idle_s, self._ends_at)
+        """When to look again; moved by `comment_is_due` only, so that a lively stream pays nothing."""
+
+    def comment_is_due(self, now: Seconds) -> bool:
+        """Look at the clock. Raises: UpstreamTimeoutError where the provider was silent too long."""
+        if now >= min(self.content_at + self._idle_s, self._ends_at):
             raise UpstreamTimeoutError("Provider fell silent in the middle of its reply.")
-        if now >= sent_at + quiet_s:
-            buffers, sent_at = [COMMENT], now
+        due = now >= self.sent_at + self._quiet_s
+        if due:
+            self.sent_at = now
+        self.wake_at = min(
+            self.sent_at + self._quiet_s, self.content_at + self._idle_s, self._ends_at
+        )
+        return due

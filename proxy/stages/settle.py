@@ -37,6 +37,11 @@ def _settle(meter: Meter, hold: Hold, call: Call, gateway: Gateway) -> Receipt |
     usage = charge.usage
     statistics.tokens(usage.prompt_tokens, usage.completion_tokens, charge.cost)
     entry = Entry(
-        call.generation_id, endpoint.id, charge.cost, endpoint.prices.version, usage.raw, usage.estimated
+        call.generation_id,
+        endpoint.id,
+        charge.cost,
+        endpoint.prices.version,
+        usage.raw,
+        usage.estimated,
     )
     return gateway.ledger.post(hold, entry)

@@ -114,7 +114,9 @@ class BodyReader:
                 break
             if phase == SIZE:
                 line = data[position:eol]
-                left = self._left = self._sizes[line] if line in self._sizes else self._read_size(line)
+                left = self._left = (
+                    self._sizes[line] if line in self._sizes else self._read_size(line)
+                )
                 phase = self._phase = DATA if left else TRAILERS
             elif eol == position:
                 self.done = True

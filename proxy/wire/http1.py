@@ -29,7 +29,9 @@ SHADOWING = frozenset(
     {b"content_length", b"transfer_encoding", b"content_type", b"x_api_key", b"x_forwarded_for"}
 )
 """Names that turn into a framing or identity field where "_" and "-" are taken for the same."""
-SINGLE = frozenset({b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"})
+SINGLE = frozenset(
+    {b"host", b"content-length", b"transfer-encoding", b"authorization", b"content-type"}
+)
 
 
 class _Fields:
@@ -90,10 +92,14 @@ def _checked(parser: httptools.HttpRequestParser, fields: _Fields) -> RequestHea
     if b"content-length" in headers:
         text = headers[b"content-length"]
         if chunked or not text.isdigit() or len(text) > CONTENT_LENGTH_DIGITS_MAX:
-            raise InvalidRequestError("Content-Length is malformed or joined with Transfer-Encoding.")
+            raise InvalidRequestError(
+                "Content-Length is malformed or joined with Transfer-Encoding."
+            )
         length = int(text)
     if chunked and (http_10 or headers[b"transfer-encoding"].strip().lower() != b"chunked"):
-        raise InvalidRequestError("Transfer-Encoding other than chunked on HTTP/1.1 is not supported.")
+        raise InvalidRequestError(
+            "Transfer-Encoding other than chunked on HTTP/1.1 is not supported."
+        )
     path, _, query = fields.target.partition(b"?")
     if path[:1] != b"/" and not (path == b"*" and parser.get_method() == b"OPTIONS"):
         path = _origin_form(path)

@@ -68,7 +68,9 @@ class Template:
 MISS = (-1, -1)
 
 
-def learn(raw: bytes, text: str, translate: Callable[[bytes, str], bytes | None]) -> Template | None:
+def learn(
+    raw: bytes, text: str, translate: Callable[[bytes, str], bytes | None]
+) -> Template | None:
     """Learn a template from one raw frame whose decoded text is `text`.
 
     Args:

@@ -57,9 +57,8 @@ class EventSplitter:
 
 def event_data(event: bytes) -> bytes | None:
     """The `data` field of one raw event; None where there is none (a comment, a ping)."""
-    if event.startswith(b"data: {") and event.endswith(b"}\n\n") and event.find(b"\n", 0, -2) < 0:
-        if b"\r" not in event:
-            return event[6:-2]
+    if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
+        return event[6:-2]
     lines: list[bytes] = []
     for line in LINE_END.split(event.removeprefix(BOM)):
         name, separator, value = line.partition(b":")

@@ -37,7 +37,13 @@ class Transcript:
     )  # fmt: skip
 
     def __init__(
-        self, body: BodyReader, decoder: Decoder, encoder: Encoder, delivered: Delivered, *, event_bytes_max: int
+        self,
+        body: BodyReader,
+        decoder: Decoder,
+        encoder: Encoder,
+        delivered: Delivered,
+        *,
+        event_bytes_max: int,
     ) -> None:
         self._body = body
         self._decoder = decoder
@@ -125,7 +131,9 @@ class Transcript:
         head, tail, joint, between = template.head, template.tail, template.joint, template.between
         size = frames = 0
         position = start
-        for found in iter(template.in_chunk.scanner(data, start).match, None):
+        # `scanner`, which typeshed does not list, goes on where the last match ended.
+        scanner = template.in_chunk.scanner(data, start)  # type: ignore[attr-defined]
+        for found in iter(scanner.match, None):
             begin, stop = found.span(2)
             line = found[1]
             length = sizes[line] if line in sizes else sizes.setdefault(line, int(line, 16))

@@ -24,9 +24,24 @@ CONTEXT_SIGNS = (
     "context_length_exceeded", "maximum context length", "context length", "too many tokens",
     "current length is", "available context size", "max context length",
 )  # fmt: skip
-CREDIT_SIGNS = ("insufficient_quota", "billing_hard_limit", "insufficient balance", "credit balance")
-CREDENTIAL_SIGNS = ("invalid_api_key", "incorrect api key", "invalid api key", "authentication_error")
-OVERLOAD_SIGNS = ("currently overloaded", "engine_overloaded", "capacity exceeded", "overloaded_error")
+CREDIT_SIGNS = (
+    "insufficient_quota",
+    "billing_hard_limit",
+    "insufficient balance",
+    "credit balance",
+)
+CREDENTIAL_SIGNS = (
+    "invalid_api_key",
+    "incorrect api key",
+    "invalid api key",
+    "authentication_error",
+)
+OVERLOAD_SIGNS = (
+    "currently overloaded",
+    "engine_overloaded",
+    "capacity exceeded",
+    "overloaded_error",
+)
 POLICY_SIGNS = ("content_policy_violation", "content_filter", "responsibleaipolicyviolation")
 
 
@@ -45,9 +60,13 @@ def read_error(status: int, document: Json) -> HedgerowError:
     if status <= 299 and code.isdigit():
         status = int(code)
     if _any(CREDIT_SIGNS, signs) or status == 402:
-        return _typed(UpstreamCredentialError("Provider account is out of credit."), "payment_required")
+        return _typed(
+            UpstreamCredentialError("Provider account is out of credit."), "payment_required"
+        )
     if _any(CREDENTIAL_SIGNS, signs) or status in {401, 407}:
-        return _typed(UpstreamCredentialError("Provider refused the gateway's key."), "authentication")
+        return _typed(
+            UpstreamCredentialError("Provider refused the gateway's key."), "authentication"
+        )
     if status == 429 or "rate_limit" in code:
         return UpstreamRateLimitError(GENERIC, metadata=metadata)
     if status in {503, 529, 498} or _any(OVERLOAD_SIGNS, signs):
@@ -56,7 +75,9 @@ def read_error(status: int, document: Json) -> HedgerowError:
         return UpstreamTimeoutError(GENERIC, metadata=metadata)
     if 400 <= status <= 499:
         return _refused(status, text, signs, metadata)
-    return UpstreamUnavailableError(GENERIC, metadata={**metadata, "raw": ""} if status >= 500 else metadata)
+    return UpstreamUnavailableError(
+        GENERIC, metadata={**metadata, "raw": ""} if status >= 500 else metadata
+    )
 
 
 def _refused(status: int, text: str, signs: str, metadata: dict[str, object]) -> HedgerowError:
@@ -65,7 +86,9 @@ def _refused(status: int, text: str, signs: str, metadata: dict[str, object]) ->
         error: UpstreamError = UpstreamUnavailableError(GENERIC, metadata=metadata)
         return _typed(error, "not_found", status=404)
     if status == 403 and not _any(POLICY_SIGNS, signs):
-        return _typed(UpstreamUnavailableError(GENERIC, metadata=metadata), "permission_denied", status=403)
+        return _typed(
+            UpstreamUnavailableError(GENERIC, metadata=metadata), "permission_denied", status=403
+        )
     error = UpstreamRefusedError(text[:RAW_CHARACTERS_MAX] or GENERIC, metadata=metadata)
     if _any(CONTEXT_SIGNS, signs):
         return _typed(error, "context_length_exceeded")

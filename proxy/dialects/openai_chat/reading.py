@@ -132,7 +132,9 @@ def read_usage(raw: Document) -> Usage:
     reasoning = as_count(output_details.get("reasoning_tokens"))
     if reasoning and as_count(raw.get("total_tokens")) == prompt + completion + reasoning:
         completion += reasoning  # some hosts count reasoning beside the completion, not in it
-    cached = as_count(prompt_details.get("cached_tokens")) or as_count(raw.get("prompt_cache_hit_tokens"))
+    cached = as_count(prompt_details.get("cached_tokens")) or as_count(
+        raw.get("prompt_cache_hit_tokens")
+    )
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,

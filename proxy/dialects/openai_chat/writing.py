@@ -38,8 +38,10 @@ class Writing:
         self._chat = chat
         self._stream = call.stream
         self._part = "delta" if call.stream else "message"
-        self._object = "text_completion" if not chat else (
-            "chat.completion.chunk" if call.stream else "chat.completion"
+        self._object = (
+            "text_completion"
+            if not chat
+            else ("chat.completion.chunk" if call.stream else "chat.completion")
         )
         self._head: Document = {
             "id": call.generation_id,
@@ -97,7 +99,9 @@ class Writing:
             choice["index"] = index = 0
         reason: Json = None
         if isinstance(native, str):
-            reason = self._finish[index][0] if index in self._finish else REASONS.get(native, "stop")
+            reason = (
+                self._finish[index][0] if index in self._finish else REASONS.get(native, "stop")
+            )
         elif not self._stream and index in self._finish:
             reason = self._finish[index][0]
         choice["finish_reason"] = reason
@@ -126,9 +130,14 @@ class Writing:
         if calls:
             part["tool_calls"] = calls
         reason, native = self._finish.get(0, (None, None))
-        choice: Document = {"index": 0, self._part: part} if self._chat else {
-            "index": 0, "text": part["content"] or "",
-        }
+        choice: Document = (
+            {"index": 0, self._part: part}
+            if self._chat
+            else {
+                "index": 0,
+                "text": part["content"] or "",
+            }
+        )
         choice |= {"finish_reason": reason, "native_finish_reason": native, "logprobs": None}
         return {**self._head, "choices": [choice]}
 
@@ -138,9 +147,17 @@ class Writing:
             return orjson.dumps({**self._whole, "usage": usage})
         choices: list[Json] = []
         for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
-            said: Document = {"delta": {"role": "assistant", "content": ""}} if self._chat else {"text": ""}
+            said: Document = (
+                {"delta": {"role": "assistant", "content": ""}} if self._chat else {"text": ""}
+            )
             choices.append(
-                {"index": index, **said, "finish_reason": reason, "native_finish_reason": native, "logprobs": None}
+                {
+                    "index": index,
+                    **said,
+                    "finish_reason": reason,
+                    "native_finish_reason": native,
+                    "logprobs": None,
+                }
             )
         return b"data: %b\n\n" % orjson.dumps({**self._head, "choices": choices, "usage": usage})
 
@@ -148,8 +165,16 @@ class Writing:
         if not self._stream:
             return orjson.dumps({"error": error})
         said: Document = {"delta": {"content": ""}} if self._chat else {"text": ""}
-        choice: Document = {"index": 0, **said, "finish_reason": "error", "native_finish_reason": "error"}
-        return b"data: %b\n\n" % orjson.dumps({**self._head, "error": error, "choices": [choice]}) + DONE
+        choice: Document = {
+            "index": 0,
+            **said,
+            "finish_reason": "error",
+            "native_finish_reason": "error",
+        }
+        return (
+            b"data: %b\n\n" % orjson.dumps({**self._head, "error": error, "choices": [choice]})
+            + DONE
+        )
 
 
 def _tool_call(event: ToolCall) -> Document:
