@@ -2,17 +2,18 @@
 
 from typing import cast
 
-from proxy.errors import HedgerowError
+from proxy.errors import ConfigError, GatewayError, HedgerowError
 from proxy.model.document import Document, Json
 
 MASKED = "Internal Server Error"
-INTERNAL = 500
+MASKED_KINDS = (GatewayError, ConfigError)
+"""What an operator should read, and a client should not."""
 
 
 def error_object(error: HedgerowError) -> Document:
     """The `error` member: HTTP-like code, message, metadata with a stable `error_type`."""
     metadata: dict[str, Json] = {"error_type": error.error_type}
-    if error.source == "gateway" and error.status == INTERNAL:
+    if isinstance(error, MASKED_KINDS):
         return {"code": error.status, "message": MASKED, "metadata": metadata}
     metadata |= cast("Document", error.metadata)
     return {"code": error.status, "message": error.message, "metadata": metadata}

@@ -68,6 +68,8 @@ async def refuse(
 ) -> None:  # fmt: skip
     """Tell the client that it failed: with a status, or, in a stream that has begun, in-band."""
     if downstream.started and call is not None and offer is not None:
+        if error.source == "upstream":
+            error.metadata.setdefault("provider_name", offer.provider.name)
         encoder = DIALECTS[call.dialect].encode_response(call, offer)
         await downstream.end([encoder.feed([Failed(error)])])
         return

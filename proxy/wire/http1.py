@@ -154,7 +154,7 @@ class ResponseHead:
 
 def parse_response_head(head: bytes) -> ResponseHead:
     """Read one response head, including its final empty line. Raises: UpstreamUnavailableError."""
-    if not RESPONSE_SHAPE.fullmatch(head):
+    if not RESPONSE_SHAPE.fullmatch(head) or head.count(b"\r\n") > RESPONSE_LINES_MAX:
         raise UpstreamUnavailableError("Provider sent a malformed reply.")
     fields = _Fields()
     parser = httptools.HttpResponseParser(fields)
@@ -169,6 +169,8 @@ def parse_response_head(head: bytes) -> ResponseHead:
     )
 
 
+RESPONSE_LINES_MAX = 200
+"""Lines of a response head; Hedgerow reads a handful of them."""
 INTERIM_MAX = 10
 """1xx responses accepted before the final one."""
 

@@ -9,6 +9,7 @@ import re
 BLANK = re.compile(rb"\n\n|\r\n\r\n|\r\r|\n\r\n|\r\n\n|\r\n\r|\n\r(?=[^\n])|\r\r\n")
 """The end of an event: two line ends in a row, of any kind."""
 LINE_END = re.compile(rb"\r\n|\n|\r")
+FIELD_NAME = re.compile(rb"[A-Za-z_-]*")
 BOM = b"\xef\xbb\xbf"
 
 
@@ -41,6 +42,8 @@ class EventSplitter:
         # A CR at the very end may be half of a CRLF: an end that touches it is not yet known.
         end = len(data) - 1 if data.endswith(b"\r") else len(data)
         while found := BLANK.search(data, search, end):
+            if found.end() - start > self._max:
+                raise EventTooLargeError
             events.append(data[start : found.end()])
             start = search = found.end()
         self.carry = data[start:]
@@ -55,8 +58,16 @@ class EventSplitter:
         return rest
 
 
+class GarbageError(Exception):
+    """Bytes that are no event stream at all."""
+
+
 def event_data(event: bytes) -> bytes | None:
-    """The `data` field of one raw event; None where there is none (a comment, a ping)."""
+    """The `data` field of one raw event; None where there is none (a comment, a ping).
+
+    Raises: GarbageError for a line whose field name is no name: the standard would have it ignored,
+        but on a stream of money it means that something was lost.
+    """
     if event.startswith(b"data: {") and event.find(b"\n") == len(event) - 2 and b"\r" not in event:
         return event[6:-2]
     lines: list[bytes] = []
@@ -64,4 +75,6 @@ def event_data(event: bytes) -> bytes | None:
         name, separator, value = line.partition(b":")
         if name == b"data":
             lines.append(value.removeprefix(b" ") if separator else b"")
+        elif not FIELD_NAME.fullmatch(name):
+            raise GarbageError
     return b"\n".join(lines) if lines else None

@@ -22,7 +22,7 @@ from proxy.model.event import (
 from proxy.model.meter import Delivered
 from proxy.wire.body import BodyReader, FramingError
 from proxy.wire.splice import Template, is_utf8, learn
-from proxy.wire.sse import EventSplitter, EventTooLargeError, event_data
+from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, event_data
 
 LEARN_MAX = 16
 """Templates tried per stream; one whose frames never repeat would otherwise cost 10 us each."""
@@ -86,6 +86,10 @@ class Transcript:
             self.failure = UpstreamUnavailableError(f"Provider broke its reply's framing: {error}.")
         except EventTooLargeError:
             self.failure = UpstreamUnavailableError("Provider sent an event beyond the size limit.")
+        except GarbageError:
+            self.failure = UpstreamUnavailableError(
+                "Provider sent something that is no event stream."
+            )
         if body.done and not self.ended and self.failure is None:
             self._complete()
         return self._take()
@@ -116,7 +120,10 @@ class Transcript:
     def _complete(self) -> None:
         rest = self._splitter.close()
         if rest.strip():
-            self._handle(rest)
+            try:
+                self._handle(rest)
+            except GarbageError:
+                self.failure = UpstreamUnavailableError("Provider ended its reply early.")
         if self.failure is None and not self.ended:
             if self.finished:
                 self.ended = True

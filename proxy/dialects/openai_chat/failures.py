@@ -75,9 +75,9 @@ def read_error(status: int, document: Json) -> HedgerowError:
         return UpstreamTimeoutError(GENERIC, metadata=metadata)
     if 400 <= status <= 499:
         return _refused(status, text, signs, metadata)
-    return UpstreamUnavailableError(
-        GENERIC, metadata={**metadata, "raw": ""} if status >= 500 else metadata
-    )
+    if status >= 500:
+        metadata.pop("raw", None)  # a provider's crash report is nobody's business
+    return UpstreamUnavailableError(GENERIC, metadata=metadata)
 
 
 def _refused(status: int, text: str, signs: str, metadata: dict[str, object]) -> HedgerowError:

@@ -66,8 +66,11 @@ class Reading:
         events: list[Event] = [Native(NAME, document)]
         choices = as_list(document.get("choices"))
         for choice in choices:
-            if isinstance(choice, dict):
-                events.extend(self._choice(choice))
+            if not isinstance(choice, dict) or not self._is_sound(choice):
+                return [
+                    Failed(UpstreamUnavailableError("Provider sent a choice of an unknown shape."))
+                ]
+            events.extend(self._choice(choice))
         raw = document.get("usage") or as_document(document.get("x_groq")).get("usage")
         if isinstance(raw, dict):
             events.append(read_usage(raw))
@@ -76,6 +79,14 @@ class Reading:
         if not self._stream and not choices:
             return [Failed(UpstreamUnavailableError("Provider sent a reply without choices."))]
         return events
+
+    def _is_sound(self, choice: Document) -> bool:
+        """Is the part that is read here of the types it must have?"""
+        part = choice.get(self._part)
+        if not isinstance(part, dict):
+            # A finish chunk may lack its delta, and a legacy completion has `text`; a message must be.
+            return part is None and (self._stream or isinstance(choice.get("text"), str))
+        return isinstance(part.get("content"), str | list | None)
 
     def _without_choices(self, events: list[Event]) -> list[Event]:
         if self._stream and isinstance(events[-1], Usage):
