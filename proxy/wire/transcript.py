@@ -21,7 +21,7 @@ from proxy.model.event import (
 )
 from proxy.model.meter import Delivered
 from proxy.wire.body import BodyReader, FramingError
-from proxy.wire.splice import Template, is_utf8, learn
+from proxy.wire.splice import Template, is_utf8, learn, text_size
 from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, event_data
 
 LEARN_MAX = 16
@@ -155,7 +155,7 @@ class Transcript:
                 out.append(part)
                 out.append(view[begin:stop])
             out.append(tail)
-            size += stop - begin
+            size += text_size(data, begin, stop)
             frames += 1
             position = found.end()
         self.content += frames
@@ -182,7 +182,7 @@ class Transcript:
                 out.append(part)
                 out.append(view[begin:stop])
             out.append(template.tail)
-            size += stop - begin
+            size += text_size(data, begin, stop)
             position = after
             self.content += 1
         self._delivered.output_bytes += size

@@ -1,0 +1,1 @@
+"""Side-by-side measurements: one mock upstream, driven directly, through nginx and Hedgerow."""

@@ -1,0 +1,75 @@
+"""Event streams: any cut, any line end; checked against a plain reading of the standard."""
+
+import re
+
+import pytest
+from hypothesis import given, strategies as st
+
+from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, event_data
+
+LINES = st.sampled_from(
+    [b"data: a", b"data:b", b"data: {\"x\":1}", b"data", b": comment", b"event: ping", b"id: 7",
+     b"data: \xc3\xa9", b"retry: 5", b"data:  two", b""]
+)  # fmt: skip
+ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
+
+
+def reference(stream: bytes) -> list[bytes]:
+    """WHATWG's algorithm on the whole stream."""
+    found, lines = [], []
+    for line in re.split(rb"\r\n|\n|\r", stream.removeprefix(b"\xef\xbb\xbf"))[:-1]:
+        if not line:
+            if lines:
+                found.append(b"\n".join(lines))
+            lines = []
+        elif line.split(b":")[0] == b"data":
+            lines.append(line.partition(b":")[2].removeprefix(b" "))
+    return found
+
+
+def parse(pieces: list[bytes]) -> list[bytes]:
+    splitter = EventSplitter(10_000)
+    raw = [event for piece in pieces for event in splitter.feed(piece)]
+    rest = splitter.close()
+    if re.search(rb"(\r\n|\n|\r(?!\n))(\r\n|\n|\r)\Z", rest):
+        raw.append(rest)
+    return [data for event in raw if (data := event_data(event)) is not None]
+
+
+@given(st.lists(st.tuples(LINES, ENDS), max_size=20), st.lists(st.integers(0, 400), max_size=20))
+def test_any_cut_gives_what_the_standard_says(
+    lines: list[tuple[bytes, bytes]], places: list[int]
+) -> None:
+    stream = b"".join(line + end for line, end in lines)
+    edges = [0, *sorted({p % (len(stream) + 1) for p in places}), len(stream)]
+    pieces = [stream[a:b] for a, b in zip(edges, edges[1:], strict=False)]
+
+    assert reference(stream) == parse(pieces)
+
+
+def test_a_byte_order_mark_is_skipped() -> None:
+    assert [b"x"] == parse([b"\xef\xbb\xbfdata: x\n\n"])
+
+
+def test_an_unfinished_event_is_given_at_the_end() -> None:
+    splitter = EventSplitter(100)
+
+    assert [] == splitter.feed(b"data: x\n")
+    assert b"data: x\n" == splitter.close()
+    assert b"" == splitter.close()
+
+
+@pytest.mark.parametrize("event", [b"data: " + b"x" * 101, b"data: " + b"x" * 101 + b"\n\n"])
+def test_an_event_is_bounded_finished_or_not(event: bytes) -> None:
+    with pytest.raises(EventTooLargeError):
+        EventSplitter(100).feed(event)
+
+
+@pytest.mark.parametrize("event", [b"\x00\x01garbage\n\n", b"<html>: x\n\n"])
+def test_bytes_that_are_no_field_are_no_stream(event: bytes) -> None:
+    with pytest.raises(GarbageError):
+        event_data(event)
+
+
+def test_a_comment_has_no_data() -> None:
+    assert None is event_data(b": hello\n\n")
