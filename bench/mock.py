@@ -17,7 +17,7 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from bench.replies import Replies, build
+from bench.replies import build
 
 PACE_S = 0.005
 """Time between two events of a paced stream."""
@@ -136,8 +136,9 @@ class Mock:
         if data[:4] == b"GET ":
             self._send(conn, self._stats())
             return
-        kind = data[5 : data.find(b"/", 6)].removeprefix(b"/")
-        replies: Replies = next(self._utf8 if kind == b"/utf8" or kind == b"utf8" else self._ascii)
+        path = data.find(b" /") + 2
+        kind = data[path : data.find(b"/", path)]
+        replies = next(self._utf8 if kind == b"utf8" else self._ascii)
         if _STREAM.search(data, end_head, end) is None:
             self._send(conn, replies.plain)
         elif kind == b"paced":
@@ -165,11 +166,7 @@ class Mock:
 
     def _next_event(self, conn: Connection, when: float) -> None:
         assert conn.events is not None
-        event = next(conn.events, None)
-        if event is None:
-            conn.events = None
-            self._answer(conn)
-            return
+        event = next(conn.events)
         self._send(conn, event)
         self.events_paced += 1
         if event.endswith(b"0\r\n\r\n"):

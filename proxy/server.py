@@ -6,6 +6,7 @@ import signal
 import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -56,23 +57,43 @@ def ceilings(settings: Settings) -> Document:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
+class SandboxHost:
+    """Runs the sandbox's side of each connection that is dialled to it."""
+
+    def __init__(self) -> None:
+        self._nursery: trio.Nursery | None = None
+
+    def run_in(self, nursery: trio.Nursery) -> None:
+        """From now on connections may be dialled; their tasks live in `nursery`."""
+        self._nursery = nursery
+
+    def dial(self) -> socket.socket:
+        """A fresh connection to the sandbox."""
+        assert self._nursery is not None
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        theirs.setblocking(False)
+        self._nursery.start_soon(serve_sandbox, theirs)
+        return ours
+
+
 def build_gateway(
     settings: Settings, catalog: Catalog, *, keys: frozenset[str], environ: Mapping[str, str],
-    nursery: trio.Nursery,
+    sandbox: SandboxHost,
 ) -> Gateway:  # fmt: skip
-    """Make the services. `nursery` runs the sandbox's side of its connections."""
+    """Make the services; secrets and TLS files are read here. Raises: ConfigError."""
 
     def resolve(reference: str) -> str:
         return resolve_secret(reference, environ=environ, read_file=_read_file)
 
-    def sandbox(provider: Provider) -> Dialler:
-        return partial(_dial_sandbox, nursery)
+    def to_sandbox(provider: Provider) -> Dialler:
+        return sandbox.dial
 
     limits, clock = settings.limits, monotonic_clock()
     upstreams = Upstreams(
         resolve,
         clock=clock,
-        diallers={"sandbox": sandbox},
+        diallers={"sandbox": to_sandbox},
         connections_max=limits.upstream_connections_max,
         idle_s=limits.upstream_idle_s,
     )
@@ -92,41 +113,36 @@ def build_gateway(
     )
 
 
-def _dial_sandbox(nursery: trio.Nursery) -> socket.socket:
-    ours, theirs = socket.socketpair()
-    ours.setblocking(False)
-    theirs.setblocking(False)
-    nursery.start_soon(serve_sandbox, theirs)
-    return ours
-
-
 def _read_file(path: str) -> str:
     return Path(path).read_text(encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A gateway that answers."""
+
+    gateway: Gateway
+    lane: Lane
+    urls: list[str]
+    """Base URLs, one per bound address; "unix:/path" for a unix socket."""
 
 
 @asynccontextmanager
 async def running(
     settings: Settings, catalog: Catalog, *, keys: frozenset[str] = frozenset(),
     environ: Mapping[str, str] = os.environ,
-) -> AsyncIterator[list[str]]:  # fmt: skip
-    """Run a gateway inside this block; yields its base URLs. Raises: ConfigError."""
-    async with running_gateway(settings, catalog, keys=keys, environ=environ) as (_, urls):
-        yield urls
-
-
-@asynccontextmanager
-async def running_gateway(
-    settings: Settings, catalog: Catalog, *, keys: frozenset[str] = frozenset(),
-    environ: Mapping[str, str] = os.environ,
-) -> AsyncIterator[tuple[Gateway, list[str]]]:  # fmt: skip
-    """As `running`, with the gateway itself: for tests and embedding."""
+) -> AsyncIterator[Running]:  # fmt: skip
+    """Run a gateway inside this block; what is in progress at its end is cut. Raises: ConfigError."""
+    sandbox = SandboxHost()
+    gateway = build_gateway(settings, catalog, keys=keys, environ=environ, sandbox=sandbox)
+    lane = Lane(gateway, build_app(gateway))
     listeners, urls = listen(settings)
     async with trio.open_nursery() as nursery:
-        gateway = build_gateway(settings, catalog, keys=keys, environ=environ, nursery=nursery)
+        sandbox.run_in(nursery)
         nursery.start_soon(gateway.upstreams.watch.run)  # noqa: ASYNC113 - nothing to wait for
-        nursery.start_soon(Lane(gateway, build_app(gateway)).serve, listeners)  # noqa: ASYNC113 - bound already
+        nursery.start_soon(lane.serve, listeners)  # noqa: ASYNC113 - the sockets listen already
         try:
-            yield gateway, urls
+            yield Running(gateway, lane, urls)
         finally:
             nursery.cancel_scope.cancel()
             gateway.upstreams.close()
@@ -136,16 +152,29 @@ async def serve(
     settings: Settings, catalog: Catalog, *, keys: frozenset[str], environ: Mapping[str, str],
     announce: Announce, signals: bool = False,
 ) -> None:  # fmt: skip
-    """Run a gateway until cancelled, or, with `signals`, until SIGINT or SIGTERM."""
-    async with running(settings, catalog, keys=keys, environ=environ) as urls:
+    """Run a gateway until cancelled, or, with `signals`, until SIGINT or SIGTERM.
+
+    The first signal drains: requests in progress get `limits.drain_s`; the second one cuts them.
+    """
+    async with running(settings, catalog, keys=keys, environ=environ) as run:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 50)
-        announce(urls)
         if not signals:
+            announce(run.urls)
             await trio.sleep_forever()
         with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as received:
-            async for _ in received:
-                return
+            announce(run.urls)
+            await anext(received)
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_drain, run.lane, settings.limits.drain_s, nursery.cancel_scope)
+                await anext(received)
+                nursery.cancel_scope.cancel()
+
+
+async def _drain(lane: Lane, drain_s: float, done: trio.CancelScope) -> None:
+    with trio.move_on_after(drain_s):
+        await lane.drain()
+    done.cancel()
 
 
 def listen(settings: Settings) -> tuple[list[socket.socket], list[str]]:

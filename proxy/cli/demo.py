@@ -23,5 +23,5 @@ async def _demo() -> None:
         origin="demo",
     )
     catalog = build_catalog(settings, environ={})
-    async with running(settings, catalog, keys=frozenset(), environ={}) as urls:
-        await converse(urls[0])
+    async with running(settings, catalog, keys=frozenset(), environ={}) as run:
+        await converse(run.urls[0])

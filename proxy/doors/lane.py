@@ -81,6 +81,8 @@ class LaneConnection:
         """Bytes in `_chunks`."""
         self._reader_parked: trio.lowlevel.Task | None = None
         self._waiting: trio.lowlevel.Task | None = None
+        self._busy = False
+        """A request is being answered."""
         self._body_read = True
         self._keep_alive = True
         self._chunked = False
@@ -113,6 +115,12 @@ class LaneConnection:
                     self.scope.cancel()
                     return
 
+    def finish_up(self) -> None:
+        """Answer the request in progress, if there is one, and no other."""
+        self._keep_alive = False
+        if not self._busy:
+            self.scope.cancel()
+
     async def _more(self) -> bytes:
         """Wait for bytes that the reader has put by."""
         while not self._chunks:
@@ -135,7 +143,7 @@ class LaneConnection:
         if not (self._keep_alive and self._body_read):
             return False
         limit = self._limits.head_bytes_max
-        self.started = self.complete = False
+        self.started = self.complete = self._busy = False
         self.deadline = self._clock() + (
             self._limits.head_time_s if self._buffer else self._limits.idle_connection_s
         )
@@ -162,6 +170,7 @@ class LaneConnection:
         self._keep_alive = head.keep_alive
         self._body_read = not head.chunked and head.content_length == 0
         self._chunked = not head.http_10
+        self._busy = True
         self.deadline = math.inf
         return True
 

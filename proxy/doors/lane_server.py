@@ -43,13 +43,25 @@ class Lane:
         self._gateway = gateway
         self._app = app
         self._connections: set[LaneConnection] = set()
+        self._accepting = trio.CancelScope()
+        self._empty = trio.Event()
+
+    async def drain(self) -> None:
+        """Accept nothing more, let idle clients go, and return when the last request is answered."""
+        self._accepting.cancel()
+        for connection in self._connections:
+            connection.finish_up()
+        if self._connections:
+            await self._empty.wait()
 
     async def serve(self, listeners: list[socket.socket]) -> None:
         """Accept and serve until cancelled; closes the listeners."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reap)
-            for listener in listeners:
-                nursery.start_soon(self._accept, listener, nursery)
+            with self._accepting:
+                async with trio.open_nursery() as acceptors:
+                    for listener in listeners:
+                        acceptors.start_soon(self._accept, listener, nursery)
 
     async def _accept(self, listener: socket.socket, nursery: trio.Nursery) -> None:
         tcp = listener.family in {socket.AF_INET, socket.AF_INET6}
@@ -86,6 +98,8 @@ class Lane:
             log.exception("a connection failed")
         finally:
             self._connections.discard(connection)
+            if self._accepting.cancel_called and not self._connections:
+                self._empty.set()
             gateway.statistics.connection_closed()
             sock.close()
 
