@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import Pinning, cpu_s, rss_kib
-from bench.requests import HEADERS, Kind
+from bench.posts import HEADERS, Kind
 from bench.servers import HOST, BenchError, Target
 
+SETTLE_S = 0.3
+"""Pause after a stretch, for connections to close and buffers to empty."""
 _SCRIPT = """\
 wrk.method = "POST"
 wrk.body = [==[{body}]==]
@@ -39,7 +41,7 @@ class Loaded:
     core_busy: float
     """Share of one core the target used; below ~0.95 it was not what limited the round."""
     rss_mib: float
-    events_paced: int
+    events_per_s: float
     """Events the mock wrote in paced streams meanwhile."""
     cpu_us_per_event: float
     """CPU time per such event; 0 outside paced mode."""
@@ -51,7 +53,8 @@ class Load:
 
     kind: Kind
     connections: int
-    seconds: float
+    seconds: int
+    """Whole ones: wrk knows no others."""
 
 
 def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
@@ -59,10 +62,11 @@ def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
     with tempfile.TemporaryDirectory(prefix="bench-wrk-") as folder:
         script = Path(folder) / "post.lua"
         script.write_text(lua(target, load.kind))
-        events, cpu, began = _events_paced(mock), cpu_s(target.pid), time.monotonic()
+        events, cpu = _events_paced(mock), cpu_s(target.pid)
         result = _wrk(target, load, script, pins)
-        took = time.monotonic() - began
         cpu, events = cpu_s(target.pid) - cpu, _events_paced(mock) - events
+        rss = rss_kib(target.pid) / 1024
+    time.sleep(SETTLE_S)
     if result["failed"] or not result["requests"]:
         raise BenchError(f"{target.name}, {load.kind}: wrk counted {result}")
     return Loaded(
@@ -70,16 +74,16 @@ def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
         p50_ms=result["p50_us"] / 1e3,
         p99_ms=result["p99_us"] / 1e3,
         cpu_us_per_request=cpu * 1e6 / result["requests"],
-        core_busy=cpu / took,
-        rss_mib=rss_kib(target.pid) / 1024,
-        events_paced=events,
+        core_busy=cpu * 1e6 / result["duration_us"],
+        rss_mib=rss,
+        events_per_s=events * 1e6 / result["duration_us"],
         cpu_us_per_event=cpu * 1e6 / events if events else 0.0,
     )
 
 
 def check(target: Target, kind: Kind) -> None:
     """One request of `kind`; raise unless the answer is the whole one."""
-    request = target.request(kind)
+    request = target.post(kind)
     connection = http.client.HTTPConnection(HOST, target.port, timeout=10)
     try:
         connection.request("POST", request.path, request.body, HEADERS)
@@ -97,14 +101,14 @@ def check(target: Target, kind: Kind) -> None:
 def lua(target: Target, kind: Kind) -> str:
     """The wrk script of a request; wrk builds the bytes once and repeats them."""
     fields = "\n".join(f'wrk.headers["{name}"] = "{value}"' for name, value in HEADERS.items())
-    return _SCRIPT.format(body=target.request(kind).body.decode(), headers=fields)
+    return _SCRIPT.format(body=target.post(kind).body.decode(), headers=fields)
 
 
 def _wrk(target: Target, load: Load, script: Path, pins: Pinning) -> dict[str, int]:
-    url = f"http://{HOST}:{target.port}{target.request(load.kind).path}"
+    url = f"http://{HOST}:{target.port}{target.post(load.kind).path}"
     command = [
         *(*pins.prefix(pins.load), "wrk", "-t1", f"-c{load.connections}"),
-        *("-d", f"{max(1, round(load.seconds * 1000))}ms", "--timeout", "5s", "-s", str(script), url),
+        *(f"-d{load.seconds}s", "--timeout", "5s", "-s", str(script), url),
     ]
     try:
         done = subprocess.run(

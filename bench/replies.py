@@ -43,7 +43,9 @@ def build(*, utf8: bool = False, variants: int = VARIANTS) -> list[Replies]:
 
 
 def _one(rng: random.Random, words: list[str]) -> Replies:
-    ident = "chatcmpl-" + "".join(rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrs0123456789", k=29))
+    ident = "chatcmpl-" + "".join(
+        rng.choices("ABCDEFGHJKLMNPQRSTUVWXYZabcdefghjkmnpqrs0123456789", k=29)
+    )
     request_id = f"req_{rng.getrandbits(128):032x}"
     frames = [_chunked(event) for event in _events(ident, rng, words)]
     frames[-1] += b"0\r\n\r\n"
@@ -73,7 +75,6 @@ def _chunk(ident: str, choices: list[dict[str, object]]) -> dict[str, object]:
         "object": "chat.completion.chunk",
         "created": _CREATED,
         "model": _MODEL,
-        "service_tier": "default",
         "system_fingerprint": _FINGERPRINT,
         "choices": choices,
         "usage": None,
@@ -86,7 +87,12 @@ def _choice(delta: dict[str, object], finish: str | None) -> dict[str, object]:
 
 def _completion(ident: str, rng: random.Random, words: list[str]) -> dict[str, object]:
     text = " ".join(rng.choices(words, k=18))
-    message = {"role": "assistant", "content": text, "refusal": None, "annotations": []}
+    message: dict[str, object] = {
+        "role": "assistant",
+        "content": text,
+        "refusal": None,
+        "annotations": [],
+    }
     return {
         "id": ident,
         "object": "chat.completion",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import ROOT, Pinning
-from bench.requests import KINDS, Kind, Request, request
+from bench.posts import KINDS, Kind, Post, post
 
 HOST = "127.0.0.1"
 START_S_MAX = 20.0
@@ -85,9 +85,9 @@ class Target:
     port: int
     pid: int
 
-    def request(self, kind: Kind) -> Request:
+    def post(self, kind: Kind) -> Post:
         """The request of `kind` at the path this target knows."""
-        return request(kind, gateway=self.name == "hedgerow")
+        return post(kind, gateway=self.name == "hedgerow")
 
 
 def mock_command(pins: Pinning) -> list[str]:
@@ -109,16 +109,13 @@ def mock(pins: Pinning) -> Iterator[Target]:
             _stop(child)
 
 
-@contextmanager
-def nginx(upstream: int, folder: Path, pins: Pinning) -> Iterator[Target]:
-    """Nginx, one worker, as a plain proxy of the mock."""
-    port = free_port()
+def nginx_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
+    """Write a configuration of one worker, a plain proxy; return the command that serves it."""
     user = "user root;\n" if os.geteuid() == 0 else ""
     config = folder / "nginx.conf"
     config.write_text(_NGINX.format(user=user, tmp=folder, host=HOST, port=port, mock=upstream))
-    command = [*pins.prefix(pins.proxy), "nginx", "-p", str(folder), "-c", str(config)]
-    with _serving("nginx", [*command, "-e", str(folder / "nginx.log")], folder, port) as target:
-        yield target
+    paths = ["-p", str(folder), "-c", str(config), "-e", str(folder / "nginx.log")]
+    return [*pins.prefix(pins.proxy), "nginx", *paths]
 
 
 def hedgerow_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
@@ -132,21 +129,21 @@ def hedgerow_command(upstream: int, port: int, folder: Path, pins: Pinning) -> l
     config = folder / "hedgerow.toml"
     config.write_text(text)
     if not HEDGEROW.exists():
-        raise BenchError(f"{HEDGEROW} is missing: run `make install`, or leave it out: --no-gateway")
+        raise BenchError(
+            f"{HEDGEROW} is missing: run `make install`, or leave it out: --no-gateway"
+        )
     return [*pins.prefix(pins.proxy), str(HEDGEROW), "sidecar", "--config", str(config)]
 
 
+COMMANDS = {"nginx": nginx_command, "hedgerow": hedgerow_command}
+"""The proxies we know how to start."""
+
+
 @contextmanager
-def hedgerow(upstream: int, folder: Path, pins: Pinning) -> Iterator[Target]:
-    """Hedgerow as a sidecar in front of the mock."""
+def proxy(name: str, upstream: int, folder: Path, pins: Pinning) -> Iterator[Target]:
+    """The proxy `name` in front of the mock at `upstream`, ready to answer."""
     port = free_port()
-    command = hedgerow_command(upstream, port, folder, pins)
-    with _serving("hedgerow", command, folder, port) as target:
-        yield target
-
-
-@contextmanager
-def _serving(name: str, command: list[str], folder: Path, port: int) -> Iterator[Target]:
+    command = COMMANDS[name](upstream, port, folder, pins)
     with spawned(name, command, folder) as child:
         wait_for(name, child, port, "/healthz/ready", folder)
         yield Target(name, port, child.pid)
@@ -159,7 +156,12 @@ def spawned(name: str, command: list[str], folder: Path) -> Iterator[subprocess.
     with (folder / f"{name}.out").open("wb") as out:
         try:
             child = subprocess.Popen(
-                command, stdout=out, stderr=out, stdin=subprocess.DEVNULL, env=environment, cwd=folder
+                command,
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                env=environment,
+                cwd=folder,
             )
         except FileNotFoundError as error:
             raise BenchError(f"{name} cannot be started: {error}") from error
@@ -169,9 +171,7 @@ def spawned(name: str, command: list[str], folder: Path) -> Iterator[subprocess.
             _stop(child)
 
 
-def wait_for(
-    name: str, child: subprocess.Popen[bytes], port: int, path: str, folder: Path
-) -> None:
+def wait_for(name: str, child: subprocess.Popen[bytes], port: int, path: str, folder: Path) -> None:
     """Ask for `path` every 2 ms until it is 200; raise with the child's own words otherwise."""
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline:

@@ -15,7 +15,7 @@ import orjson
 
 MARKER = "\x7fhedgerow-splice\x7f"
 MARKER_JSON = orjson.dumps(MARKER)
-PLAIN = re.compile(rb'[^"\\\x00-\x1f]*')
+PLAIN = re.compile(rb'[^"\\\x00-\x1f]*+')
 INSIDE = rb'(?:[^"\\\x00-\x1f]++|\\["\\/bfnrt]|\\u(?![dD][89a-fA-F])[0-9a-fA-F]{4})*+'
 ESCAPED = re.compile(INSIDE)
 """The inside of a JSON string; surrogates are left to the slow path."""
@@ -26,7 +26,7 @@ QUOTE = 0x22
 class Template:
     """What stays the same around the text of a stream's frames, before and after translation."""
 
-    __slots__ = ("between", "fixed", "head", "in_chunk", "joint", "prefix", "suffix", "tail")
+    __slots__ = ("between", "head", "in_chunk", "joint", "prefix", "suffix", "tail", "to_chunk_end")
 
     def __init__(self, prefix: bytes, suffix: bytes, parts: list[bytes]) -> None:
         self.prefix = prefix
@@ -36,12 +36,9 @@ class Template:
         self.head, *self.between, self.tail = parts
         """Sent bytes before, between and behind the copies of the text (usually one copy)."""
         self.joint = self.tail + self.head
-        self.fixed = len(prefix) + len(suffix)
-        """Received bytes of a frame without its text."""
-        self.in_chunk = re.compile(
-            rb"([0-9a-fA-F]{1,6})\r\n%b(%b)%b\r\n" % (re.escape(prefix), INSIDE, re.escape(suffix))
-        )
-        """A frame that fills one HTTP chunk, size line and all: 0.6 us, where steps would take 3."""
+        self.in_chunk = b"\r\n" + prefix
+        """What stands between a chunk's size and the text, if the chunk holds one frame."""
+        self.to_chunk_end = suffix + b"\r\n"
 
     def match(self, data: bytes, start: int, end: int, *, ascii_only: bool) -> tuple[int, int]:
         """Find this template's frame at data[start:end].

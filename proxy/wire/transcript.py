@@ -7,6 +7,8 @@ Rule 1: whatever the cuts, the same bytes give the same events and the same mean
 Rule 2: after `ended` or `failure` nothing more is taken in.
 """
 
+import re
+
 from proxy.errors import HedgerowError, UpstreamUnavailableError
 from proxy.model.dialect import Decoder, Encoder
 from proxy.model.downstream import Buffer
@@ -21,9 +23,11 @@ from proxy.model.event import (
 )
 from proxy.model.meter import Delivered
 from proxy.wire.body import BodyReader, FramingError
-from proxy.wire.splice import Template, is_utf8, learn, text_size
+from proxy.wire.splice import ESCAPED, PLAIN, Template, is_utf8, learn, text_size
 from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, event_data
 
+SIZE_LINE_MAX = 8
+"""Bytes of a size line that is spliced: six digits and its end; others take the slow path."""
 LEARN_MAX = 16
 """Templates tried per stream; one whose frames never repeat would otherwise cost 10 us each."""
 
@@ -131,20 +135,31 @@ class Transcript:
                 self.failure = UpstreamUnavailableError("Provider ended its reply early.")
 
     def _splice_chunks(self, data: bytes, start: int, *, ascii_only: bool) -> int:
-        """Splice chunks that hold one frame each; return where the first other one begins."""
+        """Splice chunks that hold one frame each; return where the first other one begins.
+
+        The same as stepping from chunk to chunk, at 0.7 us instead of 3: size line, prefix, text and
+        suffix are compared in place. No pattern is compiled, since each stream has its own prefix.
+        """
         template = self._template
         assert template is not None
-        out, view, sizes, fixed = self._out, memoryview(data), self._sizes, template.fixed
+        out, view, sizes = self._out, memoryview(data), self._sizes
         head, tail, joint, between = template.head, template.tail, template.joint, template.between
+        in_chunk, to_end = template.in_chunk, template.to_chunk_end
+        before, behind = len(in_chunk), len(template.suffix)
+        find, starts = data.find, data.startswith
         size = frames = 0
-        position = start
-        # `scanner`, which typeshed does not list, goes on where the last match ended.
-        scanner = template.in_chunk.scanner(data, start)  # type: ignore[attr-defined]
-        for found in iter(scanner.match, None):
-            begin, stop = found.span(2)
-            line = found[1]
-            length = sizes[line] if line in sizes else sizes.setdefault(line, int(line, 16))
-            if length != stop - begin + fixed or not (ascii_only or is_utf8(data[begin:stop])):
+        while True:
+            eol = find(b"\r\n", start, start + SIZE_LINE_MAX)
+            if eol < 0 or not starts(in_chunk, eol):
+                break
+            line = data[start:eol]
+            length = sizes[line] if line in sizes else read_size(sizes, line)
+            begin, stop = eol + before, eol + 2 + length - behind
+            if not starts(to_end, stop) or begin > stop:
+                break
+            if not (PLAIN.fullmatch(data, begin, stop) or ESCAPED.fullmatch(data, begin, stop)):
+                break
+            if not (ascii_only or is_utf8(data[begin:stop])):
                 break
             if out and out[-1] is tail:
                 out[-1] = joint
@@ -157,10 +172,10 @@ class Transcript:
             out.append(tail)
             size += text_size(data, begin, stop)
             frames += 1
-            position = found.end()
+            start = stop + behind + 2
         self.content += frames
         self._delivered.output_bytes += size
-        return position
+        return start
 
     def _splice(self, data: bytes, start: int, end: int, *, ascii_only: bool) -> int:
         """Splice frames from `start` on; return where the first other one begins."""
@@ -237,3 +252,12 @@ class Transcript:
                 return self._encoder.feed(events)
             case _:
                 return None
+
+
+def read_size(sizes: dict[bytes, int], line: bytes) -> int:
+    """The size that a plain hexadecimal line says, remembered; -1, which fits nothing, for another."""
+    plain = SIZE_LINE.fullmatch(line) is not None
+    return sizes.setdefault(line, int(line, 16)) if plain else -1
+
+
+SIZE_LINE = re.compile(rb"[0-9a-fA-F]{1,6}")

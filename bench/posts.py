@@ -27,7 +27,7 @@ _TEXT = (
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class Post:
     """A request to a path; the same bytes for the mock, for nginx and for the gateway."""
 
     path: str
@@ -40,7 +40,7 @@ class Request:
         return "\r\n".join(lines).encode() + self.body
 
 
-def request(kind: Kind, *, gateway: bool) -> Request:
+def post(kind: Kind, *, gateway: bool) -> Post:
     """The request that makes the mock answer in the way of `kind`.
 
     Args:
@@ -48,7 +48,7 @@ def request(kind: Kind, *, gateway: bool) -> Request:
     """
     prefix = "" if kind == "plain" else f"/{kind}"
     path = "/api/v1/chat/completions" if gateway else f"{prefix}/v1/chat/completions"
-    return Request(path, _body(kind))
+    return Post(path, _body(kind))
 
 
 def _body(kind: Kind) -> bytes:
