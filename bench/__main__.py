@@ -55,6 +55,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
         preflight(bench)
         values = report.collect(_measure(bench, options.rounds, console))
     report.show(values, options.rounds, console)
+    report.warn(values, console)
     console.print(f"saved: {report.save(bench, values)}", highlight=False, soft_wrap=True)
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import Pinning, cpu_s, rss_kib
+from bench.machine import Pinning, cpu_s, rss_kib, waited_s
 from bench.posts import HEADERS, Kind
 from bench.servers import HOST, BenchError, Target
 
@@ -40,6 +40,8 @@ class Loaded:
     cpu_us_per_request: float
     core_busy: float
     """Share of one core the target used; below ~0.95 it was not what limited the round."""
+    core_taken: float
+    """Share of the time the target was ready but others held its core: noise, for a proxy."""
     rss_mib: float
     events_per_s: float
     """Events the mock wrote in paced streams meanwhile."""
@@ -62,10 +64,10 @@ def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
     with tempfile.TemporaryDirectory(prefix="bench-wrk-") as folder:
         script = Path(folder) / "post.lua"
         script.write_text(lua(target, load.kind))
-        events, cpu = _events_paced(mock), cpu_s(target.pid)
+        events, cpu, waited = _events_paced(mock), cpu_s(target.pid), waited_s(target.pid)
         result = _wrk(target, load, script, pins)
         cpu, events = cpu_s(target.pid) - cpu, _events_paced(mock) - events
-        rss = rss_kib(target.pid) / 1024
+        waited, rss = waited_s(target.pid) - waited, rss_kib(target.pid) / 1024
     time.sleep(SETTLE_S)
     if result["failed"] or not result["requests"]:
         raise BenchError(f"{target.name}, {load.kind}: wrk counted {result}")
@@ -75,6 +77,7 @@ def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
         p99_ms=result["p99_us"] / 1e3,
         cpu_us_per_request=cpu * 1e6 / result["requests"],
         core_busy=cpu * 1e6 / result["duration_us"],
+        core_taken=waited * 1e6 / result["duration_us"],
         rss_mib=rss,
         events_per_s=events * 1e6 / result["duration_us"],
         cpu_us_per_event=cpu * 1e6 / events if events else 0.0,

@@ -51,6 +51,15 @@ def cpu_s(pid: int) -> float:
     return ticks / _TICKS_PER_S
 
 
+def waited_s(pid: int) -> float:
+    """How long `pid` and its descendants were ready to run while their core ran others, in seconds.
+
+    Source: Documentation/scheduler/sched-stats.rst, `schedstat` field 2, in nanoseconds.
+    """
+    threads = [task for p in tree(pid) for task in Path(f"/proc/{p}/task").iterdir()]
+    return sum(int((task / "schedstat").read_text().split()[1]) for task in threads) / 1e9
+
+
 def rss_kib(pid: int) -> int:
     """Resident memory of `pid` and its descendants; pages they share count for each."""
     total = 0

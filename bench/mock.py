@@ -3,7 +3,7 @@
 It must be much faster than nginx, so that it is never what a round measures. It understands only
 what a proxy sends it: requests with a Content-Length. `"stream":true` in the body asks for a
 stream; the first part of the path picks how: `/v1` and `/burst/v1` in one write, `/utf8/v1` the
-same in other scripts, `/paced/v1` one event per write, 5 ms apart. `GET /stats` counts what it
+same in other scripts, `/each/v1` a write per event, at once, `/paced/v1` the same, 5 ms apart. `GET /stats` counts what it
 sent; any other GET is 200. Run: `python -m bench.mock --port 0`; it prints `listening PORT`.
 """
 
@@ -141,6 +141,9 @@ class Mock:
         replies = next(self._utf8 if kind == b"utf8" else self._ascii)
         if _STREAM.search(data, end_head, end) is None:
             self._send(conn, replies.plain)
+        elif kind == b"each":
+            for event in replies.paced:
+                self._send(conn, event)
         elif kind == b"paced":
             conn.events = iter(replies.paced)
             self._next_event(conn, time.monotonic())
@@ -176,6 +179,8 @@ class Mock:
             self.due.append((when + PACE_S, conn))
 
     def _send(self, conn: Connection, data: bytes) -> None:
+        if not conn.open:
+            return
         if conn.outbox:
             conn.outbox += data
             return

@@ -1,11 +1,12 @@
-"""What the load sends: three kinds of chat request, each with ten headers."""
+"""What the load sends: four kinds of chat request, each with ten headers."""
 
 import json
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["plain", "burst", "paced"]
-KINDS: tuple[Kind, ...] = ("plain", "burst", "paced")
+Kind = Literal["plain", "burst", "each", "paced"]
+KINDS: tuple[Kind, ...] = ("plain", "burst", "each", "paced")
+"""Not streamed; streamed in one write; in a write per event, at once; the same, 5 ms apart."""
 BODY_BYTES = 600
 
 HEADERS = {

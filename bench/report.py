@@ -16,6 +16,8 @@ from bench.rounds import METRICS, Bench, Metric, Reading
 
 RESULTS = ROOT / "bench" / "results"
 TARGETS = ("direct", "nginx", "hedgerow")
+TAKEN_MAX = 0.05
+"""Above this share of the proxy's core, what others took spoils rates and latencies."""
 
 Values = dict[str, dict[str, list[float]]]
 """Metric -> target -> one value per round, in the order of the rounds."""
@@ -50,10 +52,29 @@ def show(values: Values, rounds: int, console: Console) -> None:
     console.print(table)
 
 
+def warn(values: Values, console: Console) -> None:
+    """Say so when the core under test was not ours alone."""
+    taken = [
+        (max(found), metric.partition(".")[0], name)
+        for metric, by_target in values.items()
+        for name, found in by_target.items()
+        if metric.endswith(".taken")
+    ]
+    share, part, name = max(taken, default=(0.0, "", ""))
+    if share > TAKEN_MAX:
+        console.print(
+            f"noisy: other processes held the proxy's core {share:.0%} of the time "
+            f"({part}, {name}); trust CPU times and ratios, repeat for rates and latencies",
+            style="yellow",
+        )
+
+
 def _row(metric: Metric, by_target: dict[str, list[float]]) -> list[str]:
     cells = [_number(median(by_target[name])) if name in by_target else "" for name in TARGETS]
     ratio = ratios(by_target, "hedgerow") if metric.ratio else []
-    span = f"{median(ratio):.2f} ({min(ratio):.2f}-{max(ratio):.2f})" if ratio else ""
+    span = f"{median(ratio):.2f}" if ratio else ""
+    if len(ratio) > 1:
+        span += f" ({min(ratio):.2f}-{max(ratio):.2f})"
     return [metric.title, metric.unit, *cells, span, metric.budget]
 
 

@@ -52,6 +52,8 @@ class Ttfb:
     """Requests that had to wait for a connection."""
     rate: float
     """Requests per second in fact."""
+    late_p99_us: float
+    """How far behind its own plan the client was; large: the client is what was measured."""
 
 
 class Wire:
@@ -110,8 +112,11 @@ def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
     return times[:-1]
 
 
-def percentile(ordered: list[float], share: float) -> float:
-    """The nearest rank of `share` (0 to 1) in a sorted, non-empty list."""
+def percentile(values: list[float], share: float) -> float:
+    """The value at `share` (0 to 1) of the sorted list; 0 for an empty one."""
+    if not values:
+        return 0.0
+    ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
@@ -124,7 +129,7 @@ def drive(plan: Plan) -> Ttfb:
     times = arrivals(plan.rate, plan.seconds, plan.seed)
     request, free, waiting = plan.request.encode(), deque(wires.values()), deque[float]()
     warm, seen, queued, at, open_count = WARMUP_SHARE * plan.seconds, list[float](), 0, 0, 0
-    clock = time.perf_counter
+    clock, late = time.perf_counter, list[float]()
     start = clock() + 0.01
     times = [start + offset for offset in times]
     deadline = start + plan.seconds + GRACE_S
@@ -134,7 +139,9 @@ def drive(plan: Plan) -> Ttfb:
             raise BenchError(f"{open_count + len(waiting)} requests without an answer")
         while at < len(times) and times[at] <= now:
             if free:
-                free.popleft().ask(request, clock())
+                sent = clock()
+                late.append((sent - times[at]) * 1e6)
+                free.popleft().ask(request, sent)
                 open_count += 1
             else:
                 waiting.append(times[at])
@@ -156,9 +163,8 @@ def drive(plan: Plan) -> Ttfb:
                     open_count -= 1
     for wire in wires.values():
         wire.sock.close()
-    seen.sort()
-    p50, p99 = (percentile(seen, 0.5), percentile(seen, 0.99)) if seen else (0.0, 0.0)
-    return Ttfb(p50, p99, len(seen), queued, len(times) / plan.seconds)
+    rate, late_p99 = len(times) / plan.seconds, percentile(late, 0.99)
+    return Ttfb(percentile(seen, 0.5), percentile(seen, 0.99), len(seen), queued, rate, late_p99)
 
 
 def _sleep(epoll: select.epoll, seconds: float) -> None:

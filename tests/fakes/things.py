@@ -25,9 +25,9 @@ def a_provider(name: str = "acme", **changes: Any) -> Provider:
     return Provider(**{**fields, **changes})
 
 
-def an_endpoint(provider: str = "acme", **changes: Any) -> Endpoint:
+def an_endpoint(provider: str | Provider = "acme", **changes: Any) -> Endpoint:
     fields: dict[str, Any] = {
-        "provider": a_provider(provider),
+        "provider": a_provider(provider) if isinstance(provider, str) else provider,
         "model": "maker/model",
         "upstream_model": "model-1",
         "prices": PRICES,
