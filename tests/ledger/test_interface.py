@@ -1,14 +1,28 @@
-"""The in-memory ledger is a ledger."""
+"""The ledger's contract: values that cannot be changed, and no waiting between check and hold."""
 
 import inspect
 
-from proxy.ledger.interface import Ledger
+import pytest
+
+from proxy.ledger.interface import Entry, Hold, Ledger, Receipt
 from proxy.ledger.memory import MemoryLedger
+from proxy.units import NanoDollars
 
 
-def test_the_memory_ledger_has_the_interface() -> None:
-    for name, method in inspect.getmembers(Ledger, inspect.isfunction):
-        if not name.startswith("_"):
-            assert list(inspect.signature(method).parameters) == list(
-                inspect.signature(getattr(MemoryLedger, name)).parameters
-            )
+def test_money_moves_synchronously_and_only_durability_is_waited_for() -> None:
+    for name in ("hold", "post", "void"):
+        assert not inspect.iscoroutinefunction(getattr(Ledger, name))
+    assert inspect.iscoroutinefunction(Receipt.durable)
+
+
+def test_holds_and_entries_cannot_be_changed() -> None:
+    with pytest.raises(AttributeError):
+        Hold(1, "a", NanoDollars(1), None).amount = NanoDollars(0)  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        Entry("g", "e", NanoDollars(1), "v", {}, False).amount = NanoDollars(0)  # type: ignore[misc]
+
+
+def test_the_forgetful_ledger_keeps_the_contract() -> None:
+    ledger: Ledger = MemoryLedger()
+
+    assert isinstance(ledger.hold("a", NanoDollars(1), None), Hold)

@@ -1,23 +1,55 @@
-"""Hold, then post or void: once."""
+"""Every hold is settled once; nothing else is remembered."""
 
 import pytest
+from hypothesis import given, strategies as st
 
 from proxy.ledger.interface import Entry
 from proxy.ledger.memory import AlreadySettledError, MemoryLedger
 from proxy.units import NanoDollars
 
-ENTRY = Entry("gen-1", "acme:m", NanoDollars(7), "v1", {}, estimated=False)
+
+def entry(amount: int) -> Entry:
+    return Entry("gen-1", "acme:maker/model", NanoDollars(amount), "2026-01-01", {}, False)
 
 
-def test_a_hold_is_posted_or_voided_exactly_once() -> None:
+def test_a_hold_is_posted_at_what_it_cost() -> None:
     ledger = MemoryLedger()
-    first, second = (ledger.hold("a", NanoDollars(10), None) for _ in range(2))
-    assert {first.id, second.id} == set(ledger.held)
+    hold = ledger.hold("open", NanoDollars(10), 5)
 
-    ledger.post(first, ENTRY)
-    ledger.void(second, "left")
+    assert ("open", 10, 5) == (hold.account, hold.amount, hold.output_tokens_max)
+    assert None is ledger.post(hold, entry(7))
+    assert ({}, 1, 0, 7) == (ledger.held, ledger.posted, ledger.voided, ledger.charged)
 
-    assert ({}, 1, 1, 7) == (ledger.held, ledger.posted, ledger.voided, ledger.charged)
-    for settle in (lambda: ledger.post(first, ENTRY), lambda: ledger.void(second, "again")):
-        with pytest.raises(AlreadySettledError):
-            settle()
+
+def test_a_voided_hold_costs_nothing() -> None:
+    ledger = MemoryLedger()
+
+    assert None is ledger.void(ledger.hold("open", NanoDollars(10), None), "client left")
+    assert ({}, 0, 1, 0) == (ledger.held, ledger.posted, ledger.voided, ledger.charged)
+
+
+@pytest.mark.parametrize("first", ["post", "void"])
+def test_a_hold_is_never_settled_twice(first: str) -> None:
+    ledger = MemoryLedger()
+    hold = ledger.hold("open", NanoDollars(10), None)
+    ledger.post(hold, entry(1)) if first == "post" else ledger.void(hold, "")
+
+    with pytest.raises(AlreadySettledError, match="hold 1 "):
+        ledger.post(hold, entry(1))
+    with pytest.raises(AlreadySettledError):
+        ledger.void(hold, "")
+    assert 1 == ledger.posted + ledger.voided
+
+
+@given(st.lists(st.tuples(st.booleans(), st.integers(0, 99)), max_size=20), st.randoms())
+def test_holds_are_posts_and_voids_in_whatever_order(moves: list[tuple[bool, int]], draw) -> None:  # type: ignore[no-untyped-def]
+    ledger = MemoryLedger()
+    holds = [(ledger.hold("a", NanoDollars(99), None), posts, cost) for posts, cost in moves]
+    draw.shuffle(holds)
+    assert len({hold.id for hold, _, _ in holds}) == len(holds)
+    for hold, posts, cost in holds:
+        ledger.post(hold, entry(cost)) if posts else ledger.void(hold, "")
+
+    assert {} == ledger.held
+    assert len(moves) == ledger.posted + ledger.voided
+    assert sum(cost for posts, cost in moves if posts) == ledger.charged

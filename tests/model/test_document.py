@@ -1,20 +1,41 @@
-"""JSON that may be anything, read without surprises."""
+"""JSON values taken for what they should be, or for nothing."""
+
+import math
+from typing import Any
 
 import pytest
 
-from proxy.model.document import as_count, as_document, as_list
+from proxy.model.document import COUNT_MAX, as_count, as_document, as_list
+
+OTHERS: list[Any] = [None, True, 5, 1.5, "x"]
 
 
-def test_what_is_not_an_object_or_array_counts_as_an_empty_one() -> None:
-    assert {} == as_document([1])
-    assert {"a": 1} == as_document({"a": 1})
-    assert [] == as_list({"a": 1})
-    assert [1] == as_list([1])
+def test_an_object_is_itself() -> None:
+    value: dict[str, Any] = {"a": 1}
+
+    assert value is as_document(value)
+
+
+def test_an_array_is_itself() -> None:
+    value: list[Any] = [1]
+
+    assert value is as_list(value)
+
+
+@pytest.mark.parametrize("value", [*OTHERS, []])
+def test_what_is_no_object_is_an_empty_one(value: Any) -> None:
+    assert {} == as_document(value)
+
+
+@pytest.mark.parametrize("value", [*OTHERS, {}])
+def test_what_is_no_array_is_an_empty_one(value: Any) -> None:
+    assert [] == as_list(value)
 
 
 @pytest.mark.parametrize(
     ("value", "count"),
-    [(5, 5), (5.9, 5), (True, 0), (-1, 0), (10**30, 0), ("5", 0), (None, 0), (float("nan"), 0)],
-)
-def test_a_token_count_is_sensible_or_zero(value: object, count: int) -> None:
-    assert count == as_count(value)  # type: ignore[arg-type]
+    [(0, 0), (7, 7), (7.9, 7), (COUNT_MAX, COUNT_MAX), (COUNT_MAX + 1, 0), (-1, 0), (-0.5, 0),
+     (math.nan, 0), (math.inf, 0), (True, 0), ("7", 0), (None, 0), ([7], 0)],
+)  # fmt: skip
+def test_only_a_sensible_number_counts(value: Any, count: int) -> None:
+    assert count == as_count(value)

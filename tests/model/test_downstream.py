@@ -1,14 +1,20 @@
-"""The doors' connections are what stages take them for."""
+"""What a door provides for one request: the stages ask for exactly this."""
 
 import inspect
 
-from proxy.doors.lane import LaneConnection
 from proxy.model.downstream import Downstream
 
 
-def test_the_lane_has_every_method_of_a_downstream_with_its_parameters() -> None:
-    for name, method in inspect.getmembers(Downstream, inspect.isfunction):
-        if not name.startswith("_"):
-            assert list(inspect.signature(method).parameters) == list(
-                inspect.signature(getattr(LaneConnection, name)).parameters
-            )
+def test_a_door_waits_only_where_a_client_may_be_slow() -> None:
+    asynchronous = {
+        name
+        for name, member in vars(Downstream).items()
+        if not name.startswith("_") and inspect.iscoroutinefunction(member)
+    }
+
+    assert {"body", "drain", "end", "reply"} == asynchronous
+
+
+def test_starting_and_writing_are_synchronous() -> None:
+    assert not inspect.iscoroutinefunction(Downstream.start)
+    assert not inspect.iscoroutinefunction(Downstream.write)

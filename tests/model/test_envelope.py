@@ -1,22 +1,32 @@
-"""What a client is told, and what only the operator reads."""
+"""The error envelope: what a client is told, and what it is not."""
 
-from proxy.errors import ConfigError, GatewayError, NotFoundError, ShedError
-from proxy.model.envelope import MASKED, error_document
+import pytest
+
+from proxy.errors import ConfigError, GatewayError, HedgerowError, InvalidRequestError
+from proxy.model.envelope import MASKED, error_document, error_object
 
 
-def test_an_error_is_shown_with_code_message_and_type() -> None:
-    error = NotFoundError("no such path", metadata={"path": "/x"})
+def test_an_error_is_told_with_code_message_and_type() -> None:
+    error = InvalidRequestError("Bad field.", metadata={"field": "model"})
 
     assert {
         "error": {
-            "code": 404,
-            "message": "no such path",
-            "metadata": {"error_type": "not_found", "path": "/x"},
+            "code": 400,
+            "message": "Bad field.",
+            "metadata": {"error_type": "invalid_request", "field": "model"},
         }
     } == error_document(error)
 
 
-def test_our_own_faults_are_masked() -> None:
-    for error in (GatewayError("secret"), ConfigError("/etc/secret")):
-        assert MASKED == error_document(error)["error"]["message"]  # type: ignore[index,call-overload]
-    assert "busy" == error_document(ShedError("busy"))["error"]["message"]  # type: ignore[index,call-overload]
+@pytest.mark.parametrize("kind", [GatewayError, ConfigError])
+def test_our_own_faults_are_masked_message_and_metadata(kind: type[HedgerowError]) -> None:
+    told = error_object(kind("secret path", metadata={"secret": 1}))
+
+    assert {"code": 500, "message": MASKED, "metadata": {"error_type": "server"}} == told
+
+
+def test_the_errors_own_metadata_stays_as_it_was() -> None:
+    error = InvalidRequestError("x")
+    error_object(error)
+
+    assert {} == error.metadata
