@@ -1,0 +1,299 @@
+"""Replay providers and a gateway over real sockets, in one block, with a strict client.
+
+    async with rig({"maker/text": ("synthetic/text",)}) as r:
+        reply = await r.chat("maker/text", stream=True)
+
+A model is served by one upstream model per provider, in order of price: the first at provider `one`,
+the second at `two`. `r.quiet()` waits until every hold is settled and every connection is at rest.
+"""
+
+import json
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+import h11
+import trio
+
+from proxy.catalog.loader import build_catalog
+from proxy.config import parse_settings
+from proxy.gateway import Gateway
+from proxy.ledger.memory import MemoryLedger
+from proxy.server import Running, running
+from tests.fakes.replay import Replay, serve_replay
+
+PROVIDERS = ("one", "two")
+SHORT: dict[str, Any] = {"connect": 0.3, "first_token": 0.5, "idle": 0.5, "total": 2}
+"""Deadlines that a test can wait for, seconds."""
+ANSWER_S = 10.0
+"""Longest a client here waits for one answer, seconds."""
+READ_BYTES = 1 << 20
+Served = Mapping[str, tuple[str, ...]]
+"""Model id -> upstream model at each provider, cheapest first."""
+
+
+@dataclass(slots=True)
+class Reply:
+    """One HTTP answer, read to its end."""
+
+    status: int = 0
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+    informational: int = 0
+    whole: bool = False
+    """The framing says that nothing is missing."""
+
+    @property
+    def json(self) -> Any:
+        """The body as JSON."""
+        return json.loads(self.body)
+
+    @property
+    def error(self) -> Any:
+        """The `error` member, after a look at the envelope's shape."""
+        error = self.json["error"]
+        assert {"code", "message", "metadata"} == set(error), error
+        assert "Traceback" not in error["message"]
+        assert error["code"] == self.status
+        return error
+
+    @property
+    def data(self) -> list[str]:
+        """`data:` of each event; strict about UTF-8 and about the events' own framing."""
+        text = self.body.decode()
+        assert not text or text.endswith("\n\n"), text[-80:]
+        events = [event for event in text.split("\n\n") if event and not event.startswith(":")]
+        assert all(event.startswith("data: ") and "\n" not in event for event in events), events
+        return [event.removeprefix("data: ") for event in events]
+
+    @property
+    def chunks(self) -> list[Any]:
+        """The JSON of each event of a stream, which must end with its terminator."""
+        assert self.data[-1] == "[DONE]", self.data[-3:]
+        assert self.data.count("[DONE]") == 1
+        return [json.loads(text) for text in self.data[:-1]]
+
+    @property
+    def text(self) -> str:
+        """What the model said."""
+        if "event-stream" in self.headers.get("content-type", ""):
+            deltas = [choice["delta"] for chunk in self.chunks for choice in chunk["choices"]]
+            return "".join(delta.get("content") or "" for delta in deltas)
+        return str(self.json["choices"][0]["message"]["content"])
+
+
+class Client:
+    """One connection: what is sent is up to the test, answers are read strictly and in order."""
+
+    def __init__(self, stream: trio.SocketStream) -> None:
+        self.stream = stream
+        self.unread = b""
+
+    async def send(self, data: bytes) -> None:
+        """Send bytes as they are."""
+        await self.stream.send_all(data)
+
+    async def read(self, method: str = "POST") -> Reply:
+        """Read one answer; not `whole` where the connection ended, or was reset, before its end."""
+        reply = Reply()
+        parser = h11.Connection(h11.CLIENT, max_incomplete_event_size=1 << 22)
+        parser.send(h11.Request(method=method, target="/", headers=[("Host", "x")]))
+        parser.send(h11.EndOfMessage())
+        if self.unread:
+            parser.receive_data(self.unread)
+            self.unread = b""
+        with trio.fail_after(ANSWER_S):
+            while True:
+                try:
+                    event = parser.next_event()
+                    if event is h11.NEED_DATA:
+                        parser.receive_data(await self.stream.receive_some(READ_BYTES))
+                        continue
+                except (h11.RemoteProtocolError, trio.BrokenResourceError):
+                    return reply
+                if isinstance(event, h11.InformationalResponse):
+                    reply.informational += 1
+                elif isinstance(event, h11.Response):
+                    reply.status = event.status_code
+                    reply.headers = {n.decode(): v.decode() for n, v in event.headers}
+                elif isinstance(event, h11.Data):
+                    reply.body += event.data
+                else:
+                    reply.whole = isinstance(event, h11.EndOfMessage)
+                    self.unread = parser.trailing_data[0]
+                    return reply
+
+    async def ask(self, data: bytes, method: str = "POST") -> Reply:
+        """Send, then read one answer."""
+        await self.send(data)
+        return await self.read(method)
+
+    async def ended(self) -> bool:
+        """Whether the gateway ends this connection without another byte."""
+        with trio.move_on_after(2):
+            try:
+                return not self.unread and await self.stream.receive_some(1) == b""
+            except trio.BrokenResourceError:
+                return True
+        return False
+
+
+@dataclass
+class Rig:
+    """A gateway that answers, and the providers behind it."""
+
+    running: Running
+    one: Replay
+    two: Replay
+
+    @property
+    def gateway(self) -> Gateway:
+        """The services."""
+        return self.running.gateway
+
+    @property
+    def url(self) -> str:
+        """Base URL of the first listener."""
+        return self.running.urls[0]
+
+    @property
+    def ledger(self) -> MemoryLedger:
+        """The totals."""
+        ledger = self.gateway.ledger
+        assert isinstance(ledger, MemoryLedger)
+        return ledger
+
+    @property
+    def settled(self) -> tuple[int, int]:
+        """(posted, voided)."""
+        return self.ledger.posted, self.ledger.voided
+
+    @asynccontextmanager
+    async def client(self, url: str | None = None) -> AsyncIterator[Client]:
+        """A fresh connection."""
+        stream = await connect(url or self.url)
+        async with stream:
+            yield Client(stream)
+
+    async def raw(self, data: bytes, method: str = "POST") -> Reply:
+        """One answer over a fresh connection."""
+        async with self.client() as client:
+            return await client.ask(data, method)
+
+    async def chat(self, model: str, *, stream: bool = False, **fields: Any) -> Reply:
+        """One inference over a fresh connection."""
+        return await self.raw(post(chat_body(model, stream=stream, **fields)))
+
+    async def quiet(self, within_s: float = 2.0) -> None:
+        """Wait until every hold is settled and no upstream connection is in use."""
+        with trio.fail_after(within_s):
+            while not self.is_quiet:
+                await trio.sleep(0.002)
+
+    @property
+    def is_quiet(self) -> bool:
+        """Is everything settled and at rest?"""
+        pools = self.gateway.upstreams.pools()
+        return not self.ledger.held and all(pool.open == pool.idle for pool in pools)
+
+
+async def connect(url: str) -> trio.SocketStream:
+    """A connection to "http://host:port" or "unix:/path"."""
+    if url.startswith("unix:"):
+        return await trio.open_unix_socket(url.removeprefix("unix:"))
+    parts = urlsplit(url)
+    assert parts.hostname is not None
+    assert parts.port is not None
+    return await trio.open_tcp_stream(parts.hostname, parts.port)
+
+
+def chat_body(model: str, *, stream: bool = False, text: str = "hi", **fields: Any) -> bytes:
+    """A chat request."""
+    messages = [{"role": "user", "content": text}]
+    body = {"model": model, "messages": messages, "stream": stream, **fields}
+    return json.dumps(body).encode()
+
+
+def post(
+    body: bytes, path: str = "/api/v1/chat/completions", *lines: str, host: str = "localhost"
+) -> bytes:
+    """A POST with Content-Length."""
+    return head("POST", path, f"Content-Length: {len(body)}", *lines, host=host) + body
+
+
+def head(method: str, path: str, *lines: str, host: str = "localhost") -> bytes:
+    """A request head."""
+    every = (f"{method} {path} HTTP/1.1", f"Host: {host}", *lines)
+    return ("\r\n".join(every) + "\r\n\r\n").encode("latin-1")
+
+
+def models_of(served: Served, prefix: str = "") -> list[dict[str, Any]]:
+    """`[[models]]` of the settings: endpoints of a model are dearer from provider to provider."""
+    return [
+        {
+            "id": prefix + model,
+            "context_length": 100_000,
+            "endpoints": [
+                {
+                    "provider": PROVIDERS[place],
+                    "upstream_model": upstream,
+                    "prices": {"prompt": str(place + 1), "completion": str(place + 1)},
+                }
+                for place, upstream in enumerate(upstreams)
+            ],
+        }
+        for model, upstreams in served.items()
+    ]
+
+
+@asynccontextmanager
+async def rig(
+    served: Served,
+    *,
+    keys: Iterable[str] = (),
+    urls: Mapping[str, str] | None = None,
+    bind: tuple[str, ...] = ("127.0.0.1:0",),
+    environ: Mapping[str, str] | None = None,
+    pacing: str = "",
+    provider: Mapping[str, Any] | None = None,
+    server: Mapping[str, Any] | None = None,
+    **tables: Any,
+) -> AsyncIterator[Rig]:
+    """Run it all while the block runs.
+
+    Args:
+        keys: SHA-256 of keys that may call; empty: open mode.
+        urls: a provider's base URL, instead of its replay server's.
+        pacing: options of the replay servers: "delay_s=0.01&cut_every=7".
+        provider: further settings of both providers.
+        tables: further tables of the settings: `timeouts`, `limits`, ...
+    """
+    failure: BaseException | None = None
+    async with serve_replay() as one, serve_replay() as two:
+        segment = f"/~{pacing}" if pacing else ""
+        bases = {
+            name: f"{replay.url}{segment}/v1"
+            for name, replay in zip(PROVIDERS, (one, two), strict=True)
+        } | dict(urls or {})
+        document: dict[str, Any] = {
+            "catalog": "none",
+            "server": {"bind": list(bind), "data": "", **(server or {})},
+            "providers": {
+                name: {"base_url": base, "name": name.title(), **(provider or {})}
+                for name, base in bases.items()
+            },
+            "models": models_of(served),
+            **tables,
+        }
+        settings = parse_settings(document, origin="the test")
+        variables = environ or {}
+        catalog = build_catalog(settings, environ=variables)
+        async with running(settings, catalog, keys=frozenset(keys), environ=variables) as run:
+            try:
+                yield Rig(run, one, two)
+            except Exception as error:
+                failure = error  # raised below, outside the nurseries' groups
+        if failure is not None:
+            raise failure
