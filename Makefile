@@ -23,7 +23,7 @@ $(VENV)/.installed: $(VENV)/bin/python requirements.lock requirements-build.lock
 	@echo "installing what Hedgerow runs on (once)"
 	@$(PIP) install --require-hashes -r requirements.lock -r requirements-build.lock \
 	  || { echo "hedgerow: an install failed; if it was a compiler: apt-get install gcc python3-dev"; exit 1; }
-	@$(PIP) install --no-deps --no-build-isolation -e .
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(PIP) install --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.installed-dev: $(VENV)/.installed requirements-dev.lock
@@ -77,7 +77,7 @@ docs: dev        ## check that every link in docs/ leads somewhere
 	@$(BIN)/python docs/check_links.py
 
 wheel: dev       ## build the distribution into dist/
-	@$(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
+	@PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/uv build --quiet --no-build-isolation --python $(BIN)/python --out-dir dist
 
 lock: dev        ## renew the hash-pinned locks
 	@$(BIN)/$(LOCK) pyproject.toml -o requirements.lock
