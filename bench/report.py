@@ -64,7 +64,7 @@ def warn(values: Values, console: Console) -> None:
     if share > TAKEN_MAX:
         console.print(
             f"noisy: other processes held the proxy's core {share:.0%} of the time "
-            f"({part}, {name}); trust CPU times and ratios, repeat for rates and latencies",
+            f"({part}, {name}); medians of CPU may hold, repeat before quoting the rest",
             style="yellow",
         )
 

@@ -2,7 +2,9 @@
 
 from functools import partial
 
-from proxy.errors import HedgerowError, UpstreamError
+import trio
+
+from proxy.errors import ClientClosedError, HedgerowError, UpstreamError
 from proxy.gateway import Gateway
 from proxy.model.call import Call, Surface
 from proxy.model.downstream import Downstream
@@ -36,10 +38,9 @@ async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surfa
         offer = planned.offers[0]
         held = hold(caller, planned, gateway)
         try:
-            attempt = partial(_attempt, call, gateway)
             silence = Silence(partial(_reassure, downstream, call, meter, gateway),
                               gateway.clock, gateway.settings.limits.comment_after_s)  # fmt: skip
-            winner = await race(planned, attempt, meter, silence)
+            winner = await race(planned, partial(_attempt, call, gateway), meter, silence)
             # --- commit: before this line everything may be retried, behind it nothing ---
             offer = winner.endpoint
             if call.stream and not downstream.started:
@@ -47,6 +48,9 @@ async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surfa
             ending = await relay(winner, downstream, call, meter, gateway)
         except UpstreamError:
             meter.end = "failed_upstream"
+            raise
+        except (trio.Cancelled, ClientClosedError):
+            meter.end = "left"
             raise
         finally:
             await settle(meter, held, call, gateway)  # noqa: ASYNC102 - it shields itself, with a deadline

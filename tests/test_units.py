@@ -1,5 +1,7 @@
 """Money in and out of text: exact, or refused."""
 
+from decimal import Decimal
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -57,11 +59,7 @@ def test_a_price_for_one_unit_is_a_plain_decimal(price: NanoDollarsPerMillion) -
     shown = usd_per_unit(price)
 
     assert not set(shown) - set("0123456789.")
-    assert price * 10**0 == round(int(shown.replace(".", "")) * 10 ** (15 - _decimals(shown)))
-
-
-def _decimals(shown: str) -> int:
-    return len(shown.partition(".")[2])
+    assert price == Decimal(shown).scaleb(15)
 
 
 @pytest.mark.parametrize(

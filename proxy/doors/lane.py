@@ -40,8 +40,8 @@ READ_S = 30.0
 """Longest time a client may take to accept what was sent, seconds."""
 LINGER_S = 1.0
 """How long an unread body is drained after an early answer, so that the answer is not lost to a RST."""
-TCP_GONE = frozenset({7, 8, 9, 10, 11})
-"""TCP_INFO states CLOSE, CLOSE_WAIT, LAST_ACK, LISTEN, CLOSING: the peer will send no more."""
+TCP_GONE = frozenset({7, 8, 9, 11})
+"""TCP_INFO states CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING: the peer will send no more."""
 
 REASONS = {
     200: b"OK", 204: b"No Content", 400: b"Bad Request", 401: b"Unauthorized",

@@ -6,8 +6,9 @@ from typing import Literal
 from proxy.model.endpoint import Endpoint
 from proxy.model.event import Charged, Event, Finished, Reasoning, Text, ToolCall, Usage
 
-End = Literal["unfinished", "complete", "failed_upstream"]
-"""How a reply ended; one that is unfinished at settling was left by its client, or cut by us."""
+End = Literal["broken", "complete", "failed_upstream", "left"]
+"""How a reply ended. "left": by its client, who pays for what was delivered; "broken": by a fault of
+ours, as every reply counts until it ends otherwise."""
 
 
 CONTENT = (Text, Reasoning)
@@ -48,7 +49,7 @@ class Meter:
     delivered: Delivered = field(default_factory=Delivered)
     charge: Charged | None = None
     """The bill, once the reply is complete."""
-    end: End = "unfinished"
+    end: End = "broken"
     attempts: int = 0
     waited_s: float = 0.0
     """Time spent on providers before commit, seconds; the rest is our own."""

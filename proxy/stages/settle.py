@@ -27,7 +27,7 @@ async def settle(meter: Meter, hold: Hold, call: Call, gateway: Gateway) -> None
 
 def _settle(meter: Meter, hold: Hold, call: Call, gateway: Gateway) -> Receipt | None:
     delivered, endpoint, statistics = meter.delivered, meter.endpoint, gateway.statistics
-    if meter.end == "unfinished" and endpoint is not None and delivered.output_bytes:
+    if meter.end == "left" and endpoint is not None and delivered.output_bytes:
         meter.charge = bill(billable(call, delivered, endpoint), endpoint.prices)
     for tried, outcome in meter.trail:
         statistics.attempt_finished(tried, outcome=outcome)

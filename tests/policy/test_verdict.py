@@ -1,38 +1,80 @@
-"""What a client is told when everything failed."""
+"""What a client is told when every attempt failed."""
 
 import pytest
 
-from proxy.errors import UpstreamRateLimitError, UpstreamUnavailableError
+from proxy.errors import (
+    HedgerowError,
+    UpstreamOverloadedError,
+    UpstreamRateLimitError,
+    UpstreamTimeoutError,
+)
 from proxy.model.outcome import Failure
 from proxy.policy.verdict import conclude
 from tests.fakes.things import an_endpoint
 
 
-def test_the_last_failure_is_told_and_the_others_are_listed() -> None:
-    first = Failure(an_endpoint("one"), UpstreamUnavailableError("down"))
-    last = Failure(an_endpoint("two"), UpstreamUnavailableError("down too"))
+def failed(
+    error: HedgerowError, retry_after_s: float | None = None, provider: str = "acme"
+) -> Failure:
+    return Failure(an_endpoint(provider), error, retry_after_s)
 
-    error = conclude((first, last))
 
-    assert "down too" == error.message
-    assert "Two" == error.metadata["provider_name"]
-    assert [{"provider": "One", "code": "provider_unavailable", "status": 502}] == error.metadata[
-        "previous_errors"
-    ]
+def test_the_last_failure_is_told_with_its_provider() -> None:
+    error = UpstreamTimeoutError("late")
+
+    assert error is conclude((failed(error),))
+    assert {"provider_name": "Acme"} == error.metadata
+    assert () == error.headers
+
+
+def test_a_provider_already_named_stays() -> None:
+    error = UpstreamTimeoutError("late", metadata={"provider_name": "Other"})
+
+    assert "Other" == conclude((failed(error),)).metadata["provider_name"]
+
+
+def test_who_failed_before_is_told_in_order_and_briefly() -> None:
+    told = conclude(
+        (
+            failed(UpstreamTimeoutError("secret"), provider="one"),
+            failed(UpstreamOverloadedError("x"), provider="two"),
+            failed(UpstreamTimeoutError("late"), provider="three"),
+        )
+    )
+
+    assert [
+        {"provider": "One", "code": "timeout", "status": 504},
+        {"provider": "Two", "code": "provider_overloaded", "status": 503},
+    ] == told.metadata["previous_errors"]
 
 
 @pytest.mark.parametrize(
-    ("hints", "header"),
-    [((7.0, 3.2), "3"), ((0.0,), "1"), ((1e9,), "3600"), ((7.0, None), None)],
+    ("hints", "told"),
+    [
+        ((7.0,), "7"),
+        ((7.6, 3.2), "3"),
+        ((0.0,), "1"),
+        ((1e9,), "3600"),
+        ((None,), None),
+        ((5.0, None), None),
+        ((None, 5.0), None),
+    ],
 )
-def test_a_wait_is_named_only_if_all_named_one(
-    hints: tuple[float | None, ...], header: str | None
+@pytest.mark.parametrize("kind", [UpstreamRateLimitError, UpstreamOverloadedError])
+def test_the_shortest_hint_is_passed_on_if_everyone_gave_one(
+    kind: type[HedgerowError], hints: tuple[float | None, ...], told: str | None
 ) -> None:
-    failures = tuple(
-        Failure(an_endpoint(), UpstreamRateLimitError("slow down"), hint) for hint in hints
-    )
+    error = conclude(tuple(failed(kind("x"), hint) for hint in hints))
 
-    error = conclude(failures)
+    assert (() if told is None else (("retry-after", told),)) == error.headers
 
-    assert header == dict(error.headers).get("retry-after")
+
+def test_a_hint_with_another_error_is_not_passed_on() -> None:
+    assert () == conclude((failed(UpstreamTimeoutError("late"), 5.0),)).headers
+
+
+def test_a_rate_limit_says_whose_it_is() -> None:
+    error = conclude((failed(UpstreamRateLimitError("x")),))
+
     assert "upstream_provider_shared_pool" == error.metadata["limit_source"]
+    assert "limit_source" not in conclude((failed(UpstreamTimeoutError("x")),)).metadata
