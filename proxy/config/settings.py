@@ -102,8 +102,6 @@ class LimitSettings(Table, frozen=True):
     """First byte of a request head -> its last."""
     idle_connection_s: Span = 75.0
     """A kept-alive client connection without a request."""
-    pipelined_bytes_max: Count = 262_144
-    """Bytes read ahead behind a request in progress."""
     comment_after_s: Span = 10.0
     """Silence of the upstream after which heads and a comment are sent."""
     upstream_head_bytes_max: Count = 65_536

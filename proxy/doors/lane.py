@@ -1,8 +1,8 @@
 """The HTTP/1.1 door: one connection, request after request, on a non-blocking socket.
 
-Two tasks per connection: one reads, for as long as the connection lives, so that a departure is
-noticed at once, also behind pipelined bytes; the other serves. Deadlines are plain numbers that the
-door's one reaper looks at each second: a cancel scope per wait would cost more than the parsing.
+One task per connection reads a request, serves it and reads the next; that its client left is told
+by `doors.departures`. Deadlines are plain numbers that the door's one reaper looks at each second: a
+cancel scope per wait would cost more than the parsing.
 
 Rule 1: after anything that cannot be delimited the connection closes; no second request is read.
 Rule 2: a client's FIN or RST counts as leaving (as in nginx and Go); what it asked for is cancelled.
@@ -11,7 +11,6 @@ Rule 3: an unread body is never taken for the next request.
 
 import math
 import socket
-from collections import deque
 from collections.abc import Callable
 
 import trio
@@ -34,15 +33,10 @@ BUFFERS_MAX = 1000
 JOINED_BYTES = 16_384
 """Below this, copying a body behind its head is cheaper than a second buffer."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-LOOK_S = 0.05
-"""How often a connection that is read ahead to its limit is asked whether its client is still there."""
 READ_S = 30.0
 """Longest time a client may take to accept what was sent, seconds."""
 LINGER_S = 1.0
 """How long an unread body is drained after an early answer, so that the answer is not lost to a RST."""
-TCP_GONE = frozenset({7, 8, 9, 11})
-"""TCP_INFO states CLOSE, CLOSE_WAIT, LAST_ACK, CLOSING: the peer will send no more."""
-
 REASONS = {
     200: b"OK", 204: b"No Content", 400: b"Bad Request", 401: b"Unauthorized",
     402: b"Payment Required", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed",
@@ -76,11 +70,6 @@ class LaneConnection:
         self.scope = trio.CancelScope()
         self._limits = limits
         self._buffer = b""
-        self._chunks: deque[bytes] = deque()
-        self._ahead = 0
-        """Bytes in `_chunks`."""
-        self._reader_parked: trio.lowlevel.Task | None = None
-        self._waiting: trio.lowlevel.Task | None = None
         self._busy = False
         """A request is being answered."""
         self._body_read = True
@@ -90,30 +79,9 @@ class LaneConnection:
         self._unsent = b""
 
     # --- reading ---------------------------------------------------------------------------------
-    async def read_on(self) -> None:
-        """Read until the client leaves; runs beside the serving task."""
-        fd, sock, ahead_max = self.fd, self.sock, self._limits.pipelined_bytes_max
-        while True:
-            await trio.lowlevel.wait_readable(fd)
-            try:
-                data = sock.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:
-                data = b""
-            if not data:
-                self.scope.cancel()
-                return
-            self._chunks.append(data)
-            self._ahead += len(data)
-            if self._waiting is not None:
-                task, self._waiting = self._waiting, None
-                trio.lowlevel.reschedule(task)
-            while self._ahead > ahead_max:
-                await trio.sleep(LOOK_S)
-                if peer_left(sock):
-                    self.scope.cancel()
-                    return
+    def leave(self) -> None:
+        """The client left: cancel what it asked for."""
+        self.scope.cancel()
 
     def finish_up(self) -> None:
         """Answer the request in progress, if there is one, and no other."""
@@ -122,18 +90,18 @@ class LaneConnection:
             self.scope.cancel()
 
     async def _more(self) -> bytes:
-        """Wait for bytes that the reader has put by."""
-        while not self._chunks:
-            self._waiting = trio.lowlevel.current_task()
-            await trio.lowlevel.wait_task_rescheduled(self._stop_waiting)
-        data = self._chunks.popleft() if len(self._chunks) == 1 else b"".join(self._chunks)
-        self._chunks.clear()
-        self._ahead = 0
-        return data
-
-    def _stop_waiting(self, _raise_cancel: object) -> trio.lowlevel.Abort:
-        self._waiting = None
-        return trio.lowlevel.Abort.SUCCEEDED
+        """Wait for bytes. Raises: ClientClosedError at the end of the connection."""
+        while True:
+            await trio.lowlevel.wait_readable(self.fd)
+            try:
+                data = self.sock.recv(RECEIVE_BYTES)
+            except BlockingIOError:
+                continue
+            except OSError:
+                data = b""
+            if not data:
+                raise ClientClosedError("The client left.")
+            return data
 
     async def next_request(self) -> bool:
         """Read the next head into `self.head`; False: the connection is over.
@@ -308,14 +276,6 @@ class LaneConnection:
 def body_time(bytes_max: int) -> float:
     """Seconds a client may take for its body: 10, and what 64 KiB/s allows for the largest one."""
     return 10.0 + bytes_max / 65_536
-
-
-def peer_left(sock: socket.socket) -> bool:
-    """Has the peer's FIN or RST arrived, though bytes before it are unread? (Linux; else: no.)"""
-    try:
-        return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] in TCP_GONE
-    except (OSError, AttributeError):
-        return False
 
 
 NO_HEAD = RequestHead("GET", "/", b"", {})

@@ -8,6 +8,7 @@ import orjson
 import trio
 
 from proxy.doors.bridge import AsgiApp, bridge
+from proxy.doors.departures import departures
 from proxy.doors.lane import LaneConnection
 from proxy.errors import ClientClosedError, GatewayError, HedgerowError
 from proxy.exchange import exchange
@@ -43,6 +44,7 @@ class Lane:
         self._gateway = gateway
         self._app = app
         self._connections: set[LaneConnection] = set()
+        self._departures = departures()
         self._accepting = trio.CancelScope()
         self._empty = trio.Event()
 
@@ -58,6 +60,7 @@ class Lane:
         """Accept and serve until cancelled; closes the listeners."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reap)
+            nursery.start_soon(self._departures.run)
             with self._accepting:
                 async with trio.open_nursery() as acceptors:
                     for listener in listeners:
@@ -87,13 +90,11 @@ class Lane:
         gateway = self._gateway
         connection = LaneConnection(sock, gateway.settings.limits, gateway.clock, local=local)
         self._connections.add(connection)
+        self._departures.watch(connection)
         gateway.statistics.connection_opened()
         try:
             with connection.scope:
-                async with trio.open_nursery() as nursery:
-                    nursery.start_soon(connection.read_on)
-                    await self._requests(connection)
-                    connection.scope.cancel()
+                await self._requests(connection)
         except Exception:  # guard: one connection's bug is nobody else's
             log.exception("a connection failed")
         finally:
@@ -101,6 +102,7 @@ class Lane:
             if self._accepting.cancel_called and not self._connections:
                 self._empty.set()
             gateway.statistics.connection_closed()
+            self._departures.forget(connection)
             sock.close()
 
     async def _requests(self, connection: LaneConnection) -> None:
