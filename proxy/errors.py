@@ -172,8 +172,9 @@ class GatewayError(HedgerowError):
 
 
 class ShedError(HedgerowError):
-    """Refused for load."""
+    """Refused for load; another endpoint may have room."""
 
+    retry: ClassVar[Retry] = "other"
     status = 503
     error_type = "provider_overloaded"
 

@@ -57,6 +57,14 @@ def ceilings(settings: Settings) -> Document:
     return {name: value for name, value in wanted.items() if value is not None}
 
 
+@dataclass(slots=True)
+class Phase:
+    """How far a gateway's life has come."""
+
+    draining: bool = False
+    """It answers what it has begun, and is no longer ready for more."""
+
+
 class SandboxHost:
     """Runs the sandbox's side of each connection that is dialled to it."""
 
@@ -79,7 +87,7 @@ class SandboxHost:
 
 def build_gateway(
     settings: Settings, catalog: Catalog, *, keys: frozenset[str], environ: Mapping[str, str],
-    sandbox: SandboxHost,
+    sandbox: SandboxHost, phase: "Phase",
 ) -> Gateway:  # fmt: skip
     """Make the services; secrets and TLS files are read here. Raises: ConfigError."""
 
@@ -109,7 +117,7 @@ def build_gateway(
         ceilings=ceilings(settings),
         clock=clock,
         unix=unix_seconds,
-        ready=lambda: True,
+        ready=lambda: not phase.draining,
     )
 
 
@@ -125,6 +133,12 @@ class Running:
     lane: Lane
     urls: list[str]
     """Base URLs, one per bound address; "unix:/path" for a unix socket."""
+    phase: Phase
+
+    async def drain(self) -> None:
+        """Accept nothing more; returns when what was begun is answered."""
+        self.phase.draining = True
+        await self.lane.drain()
 
 
 @asynccontextmanager
@@ -133,8 +147,10 @@ async def running(
     environ: Mapping[str, str] = os.environ,
 ) -> AsyncIterator[Running]:  # fmt: skip
     """Run a gateway inside this block; what is in progress at its end is cut. Raises: ConfigError."""
-    sandbox = SandboxHost()
-    gateway = build_gateway(settings, catalog, keys=keys, environ=environ, sandbox=sandbox)
+    sandbox, phase = SandboxHost(), Phase()
+    gateway = build_gateway(
+        settings, catalog, keys=keys, environ=environ, sandbox=sandbox, phase=phase
+    )
     lane = Lane(gateway, build_app(gateway))
     listeners, urls = listen(settings)
     async with trio.open_nursery() as nursery:
@@ -142,10 +158,17 @@ async def running(
         nursery.start_soon(gateway.upstreams.watch.run)  # noqa: ASYNC113 - nothing to wait for
         nursery.start_soon(lane.serve, listeners)  # noqa: ASYNC113 - the sockets listen already
         try:
-            yield Running(gateway, lane, urls)
+            yield Running(gateway, lane, urls, phase)
         finally:
             nursery.cancel_scope.cancel()
             gateway.upstreams.close()
+            _remove_sockets(urls)
+
+
+def _remove_sockets(urls: Sequence[str]) -> None:
+    for url in urls:
+        if url.startswith("unix:"):
+            Path(url.removeprefix("unix:")).unlink(missing_ok=True)
 
 
 async def serve(
@@ -166,14 +189,14 @@ async def serve(
             announce(run.urls)
             await anext(received)
             async with trio.open_nursery() as nursery:
-                nursery.start_soon(_drain, run.lane, settings.limits.drain_s, nursery.cancel_scope)
+                nursery.start_soon(_drain, run, settings.limits.drain_s, nursery.cancel_scope)
                 await anext(received)
                 nursery.cancel_scope.cancel()
 
 
-async def _drain(lane: Lane, drain_s: float, done: trio.CancelScope) -> None:
+async def _drain(run: Running, drain_s: float, done: trio.CancelScope) -> None:
     with trio.move_on_after(drain_s):
-        await lane.drain()
+        await run.drain()
     done.cancel()
 
 

@@ -3,7 +3,7 @@
 Rule 1: no float holds money. Rule 2: one rounding per charge, half up, at the very end.
 """
 
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from typing import NewType
 
 Seconds = NewType("Seconds", float)
@@ -21,19 +21,26 @@ PRICE_USD_MAX = Decimal(1_000_000)
 """Dearest price accepted, USD per million units: a thousand times the dearest one listed in 2026."""
 
 
+EXACT = Context(prec=400)
+"""Digits enough for any price that is not refused for its length first."""
+PRICE_CHARACTERS_MAX = 100
+
+
 def price_from_usd(text: str) -> NanoDollarsPerMillion:
     """Read a price in USD per million units, such as "2.50"; exact to 1e-9 USD per million.
 
     Raises: ValueError for anything that is not a finite decimal within 0..PRICE_USD_MAX.
     """
+    if len(text) > PRICE_CHARACTERS_MAX:
+        raise ValueError(f"a price has at most {PRICE_CHARACTERS_MAX} characters")
     try:
         usd = Decimal(text)
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a decimal number") from None
     if not usd.is_finite() or not 0 <= usd <= PRICE_USD_MAX:
         raise ValueError(f"{text!r} is not within 0..{PRICE_USD_MAX} USD per million")
-    nano = usd * NANO
-    if nano != nano.to_integral_value():
+    nano = usd.scaleb(9, EXACT)
+    if nano != nano.to_integral_value(context=EXACT):
         raise ValueError(f"{text!r} is finer than 1e-9 USD per million")
     return NanoDollarsPerMillion(int(nano))
 

@@ -5,11 +5,13 @@
 
 A model is served by one upstream model per provider, in order of price: the first at provider `one`,
 the second at `two`. `r.quiet()` waits until every hold is settled and every connection is at rest.
+What the gateway logs as an error fails the test at the block's end.
 """
 
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -271,6 +273,7 @@ async def rig(
         tables: further tables of the settings: `timeouts`, `limits`, ...
     """
     failure: BaseException | None = None
+    complaints = Complaints()
     async with serve_replay() as one, serve_replay() as two:
         segment = f"/~{pacing}" if pacing else ""
         bases = {
@@ -290,10 +293,33 @@ async def rig(
         settings = parse_settings(document, origin="the test")
         variables = environ or {}
         catalog = build_catalog(settings, environ=variables)
-        async with running(settings, catalog, keys=frozenset(keys), environ=variables) as run:
-            try:
-                yield Rig(run, one, two)
-            except Exception as error:
-                failure = error  # raised below, outside the nurseries' groups
+        with complaints.heard():
+            async with running(settings, catalog, keys=frozenset(keys), environ=variables) as run:
+                try:
+                    yield Rig(run, one, two)
+                except Exception as error:
+                    failure = error  # raised below, outside the nurseries' groups
         if failure is not None:
             raise failure
+        assert not complaints.lines, complaints.lines
+
+
+class Complaints(logging.Handler):
+    """Errors that were logged: none is expected, whatever clients and providers do."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.ERROR)
+        self.lines: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.lines.append(f"{record.getMessage()}: {record.exc_info and record.exc_info[1]!r}")
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """Listen while the block runs."""
+        root = logging.getLogger()
+        root.addHandler(self)
+        try:
+            yield
+        finally:
+            root.removeHandler(self)

@@ -49,6 +49,11 @@ def test_a_price_finer_than_decimals_precision_is_refused_too() -> None:
         price_from_usd("1." + "0" * 40 + "1")
 
 
+def test_a_price_of_absurd_length_is_refused_before_it_is_read() -> None:
+    with pytest.raises(ValueError, match="characters"):
+        price_from_usd("1." + "0" * 1000)
+
+
 @given(PRICES)
 def test_a_price_shown_is_read_back_the_same(price: NanoDollarsPerMillion) -> None:
     assert price == price_from_usd(usd_per_million(price))

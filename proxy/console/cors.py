@@ -7,6 +7,8 @@ could spend the operator's money, so nothing there may be read across origins.
 import re
 from collections.abc import Mapping
 
+from proxy.stages.answer import EXPOSED
+
 API_PATHS = ("/api/v1/", "/v1/")
 """Health and metrics are not for browsers."""
 
@@ -17,11 +19,6 @@ HEADERS_BYTES_MAX = 4096
 _NAME = rb"[A-Za-z0-9!#$%&'*+.^_`|~-]+"
 HEADER_NAMES = re.compile(_NAME + rb"(?:[ \t]*,[ \t]*" + _NAME + rb")*")
 """A list of tokens (RFC 9110, 5.6.2); nothing else is sent back."""
-EXPOSED = (
-    "X-Generation-Id, Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, "
-    "X-OpenRouter-Cache-Status, X-OpenRouter-Cache-Age, X-OpenRouter-Cache-TTL, "
-    "X-OpenRouter-Cache-Source-Id"
-)
 PREFLIGHT_AGE_S = 86_400
 """How long browsers may remember a preflight: a day; they cap it (2 h to 24 h) themselves."""
 

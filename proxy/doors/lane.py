@@ -9,10 +9,12 @@ Rule 2: a client's FIN or RST counts as leaving (as in nginx and Go); what it as
 Rule 3: an unread body is never taken for the next request.
 """
 
+import contextlib
 import math
 import socket
 from collections.abc import Callable
 
+import orjson
 import trio
 
 from proxy.config.settings import LimitSettings
@@ -20,8 +22,10 @@ from proxy.errors import (
     ClientClosedError,
     InvalidRequestError,
     PayloadTooLargeError,
+    RequestTimeoutError,
 )
 from proxy.model.downstream import Buffer, Headers
+from proxy.model.envelope import error_document
 from proxy.model.head import RequestHead
 from proxy.units import Seconds
 from proxy.wire.body import BodyReader, FramingError
@@ -65,6 +69,8 @@ class LaneConnection:
         self.complete = False
         """The reply to the current request has been handed over whole."""
         self._clock = clock
+        self.left_early = False
+        """The client left before it had its answer."""
         self.deadline: float = clock() + limits.idle_connection_s
         """When the reaper cancels this connection; seconds on the loop's clock."""
         self.scope = trio.CancelScope()
@@ -81,6 +87,18 @@ class LaneConnection:
     # --- reading ---------------------------------------------------------------------------------
     def leave(self) -> None:
         """The client left: cancel what it asked for."""
+        self.left_early = self._busy and not self.complete
+        self.scope.cancel()
+
+    def expire(self) -> None:
+        """The deadline passed: say so if a request was on its way, and end the connection."""
+        if not self.started and (self._busy or self._buffer):
+            body = orjson.dumps(error_document(RequestTimeoutError("The request took too long.")))
+            framing = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
+            self._keep_alive = False
+            head = self._head_bytes(408, b"", framing, keep_alive=False)
+            with contextlib.suppress(OSError):
+                self.sock.send(head + body)
         self.scope.cancel()
 
     def finish_up(self) -> None:
@@ -267,8 +285,9 @@ class LaneConnection:
         """Read on for a moment after an early answer, then let go."""
         if self._body_read or not self.complete:
             return
-        self.sock.shutdown(socket.SHUT_WR)
-        with trio.move_on_after(LINGER_S):
+        with contextlib.suppress(OSError):
+            self.sock.shutdown(socket.SHUT_WR)
+        with trio.move_on_after(LINGER_S), contextlib.suppress(ClientClosedError):
             while True:
                 await self._more()
 

@@ -95,6 +95,8 @@ class Lane:
         try:
             with connection.scope:
                 await self._requests(connection)
+            if connection.left_early:
+                gateway.statistics.departed()
         except Exception:  # guard: one connection's bug is nobody else's
             log.exception("a connection failed")
         finally:
@@ -106,14 +108,13 @@ class Lane:
             sock.close()
 
     async def _requests(self, connection: LaneConnection) -> None:
-        gateway = self._gateway
         try:
             while await connection.next_request():
                 await self._answer(connection)
                 if not connection.complete:
                     return
         except ClientClosedError:
-            gateway.statistics.departed()
+            connection.leave()
             return
         except HedgerowError as error:
             await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
@@ -142,7 +143,7 @@ class Lane:
             now = self._gateway.clock()
             for connection in self._connections:
                 if connection.deadline < now:
-                    connection.scope.cancel()
+                    connection.expire()
 
 
 def is_loopback(host: str) -> bool:

@@ -17,6 +17,7 @@ from collections.abc import Callable
 import trio
 
 from proxy.errors import UpstreamUnavailableError
+from proxy.wire.body import BodyReader, FramingError
 
 RECEIVE_BYTES = 65_536
 """Read at once. `recv` allocates this much and gives back what it did not fill; 0.3 us."""
@@ -32,7 +33,7 @@ class Connection:
 
     __slots__ = (
         "_addresses", "_connected", "_connecting", "_host", "_interrupted", "_tls", "_tls_done",
-        "_unsent", "addressed", "deadline", "fd", "idle_since", "served", "sock",
+        "_unsent", "addressed", "deadline", "fd", "idle_since", "served", "sock", "tail",
     )  # fmt: skip
 
     def __init__(
@@ -54,6 +55,8 @@ class Connection:
         """When `net.watch` is to interrupt a wait for bytes; seconds on the loop's clock."""
         self.served = 0
         """Replies read to their end on this connection."""
+        self.tail: BodyReader | None = None
+        """Of the last reply, if its framing had not ended."""
         self.idle_since = 0.0
         """Monotonic seconds."""
 
@@ -173,8 +176,14 @@ class Connection:
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
     def looks_alive(self) -> bool:
-        """False if the peer closed or sent something unasked while the connection was idle."""
+        """False if the peer closed or sent something unasked while the connection was idle.
+
+        What was asked for is the end of the last reply's framing, which may come in a packet of its
+        own behind the terminator.
+        """
         assert self.sock is not None
+        if self.tail is not None and not self._finish_tail(self.tail):
+            return False
         try:
             # OpenSSL cannot peek at what it has not read; a session ticket is read and leaves us waiting.
             self.sock.recv(1, socket.MSG_PEEK if self._tls is None else 0)
@@ -183,6 +192,19 @@ class Connection:
         except OSError:
             return False
         return False
+
+    def _finish_tail(self, tail: BodyReader) -> bool:
+        """Read the last reply's end, if it is here."""
+        assert self.sock is not None
+        self.tail = None
+        try:
+            while not tail.done:
+                data = self.sock.recv(RECEIVE_BYTES)
+                if not data or any(start < end for start, end in tail.feed(data)[1]):
+                    return False
+        except (OSError, FramingError):  # nothing has come, or nothing good
+            return False
+        return not tail.leftover
 
     def close(self) -> None:
         """Close the socket now; what was queued or unread is dropped."""

@@ -20,11 +20,10 @@ from proxy.net.connection import Address, Connection, Dialler
 from proxy.net.tls import ClientContexts
 from proxy.net.watch import Watch
 from proxy.units import Seconds
+from proxy.wire.body import BodyReader
 
 ADDRESSES_TTL_S = 30.0
 """How long a name's addresses are kept, seconds."""
-TRUSTED_S = 1.0
-"""A connection idle for less is used unseen: should it be dead after all, the attempt starts over."""
 PATHS: Mapping[Surface, str] = {"chat": "/chat/completions", "completions": "/completions"}
 
 
@@ -65,8 +64,7 @@ class Pool:
         now = self._clock()
         while self._idle:
             connection = self._idle.pop()
-            idle_s = now - connection.idle_since
-            if idle_s <= TRUSTED_S or (idle_s <= self._idle_s and connection.looks_alive()):
+            if now - connection.idle_since <= self._idle_s and connection.looks_alive():
                 return connection
             self.discard(connection)
         return None
@@ -95,8 +93,9 @@ class Pool:
         self._addresses = (now + ADDRESSES_TTL_S, known)
         return known
 
-    def give(self, connection: Connection) -> None:
-        """Return a connection whose reply is complete."""
+    def give(self, connection: Connection, tail: BodyReader | None = None) -> None:
+        """Return a connection whose reply is complete, but for the framing's end in `tail`."""
+        connection.tail = tail
         self.watch.waits.discard(connection)
         connection.served += 1
         connection.idle_since = self._clock()

@@ -62,7 +62,7 @@ class StreamReply:
         if connection is None:
             return
         if self._keep_alive and self._transcript.reusable:
-            self._pool.give(connection)
+            self._pool.give(connection, self._transcript.tail)
         else:
             self._pool.discard(connection)
 

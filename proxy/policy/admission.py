@@ -45,5 +45,6 @@ def _allowed(authority: bytes, hosts: Collection[str]) -> bool:
 def _name(authority: str) -> str:
     """The host of `host:port`; an IPv6 address keeps its brackets."""
     if authority.startswith("["):
-        return authority.partition("]")[0] + "]"
+        inside, bracket, port = authority.partition("]")
+        return inside + bracket if not port or port.startswith(":") else authority
     return authority.partition(":")[0]

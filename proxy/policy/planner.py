@@ -29,6 +29,7 @@ def make_plan(
     Raises: NoEndpointError, InvalidRequestError.
     """
     tests = [*_tests(ceilings), *_tests(call.preferences)] if ceilings or call.preferences else []
+    order = _names(call.preferences, "order")
     offers: list[Endpoint] = []
     for model in models:
         fit = (
@@ -36,7 +37,7 @@ def make_plan(
             if tests
             else model.endpoints
         )
-        offers.extend(_ordered(fit, call.preferences))
+        offers.extend(_ordered(fit, order))
     if not offers:
         raise NoEndpointError(_nothing_left(models, call.preferences))
     if call.preferences.get("allow_fallbacks") is False:
@@ -46,11 +47,10 @@ def make_plan(
     return Plan(chosen, NEVER, cost_max, call.output_tokens_max)
 
 
-def _ordered(endpoints: Sequence[Endpoint], preferences: Document) -> list[Endpoint]:
+def _ordered(endpoints: Sequence[Endpoint], order: list[str]) -> list[Endpoint]:
     """Providers named in `order` first, as named; the rest by price."""
     if len(endpoints) == 1:
         return list(endpoints)
-    order = _names(preferences, "order")
     rank = {name: place for place, name in enumerate(order)}
 
     def key(endpoint: Endpoint) -> tuple[int, int, str]:

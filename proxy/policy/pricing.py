@@ -1,6 +1,7 @@
 """What a call costs, and what it may cost at most: integers, rounded once."""
 
 from proxy.model.call import Call
+from proxy.model.document import as_count
 from proxy.model.endpoint import Endpoint, Prices
 from proxy.model.event import Charged, Usage
 from proxy.model.meter import Delivered
@@ -11,24 +12,24 @@ BYTES_PER_TOKEN = 4
 
 
 def bill(usage: Usage, prices: Prices) -> Charged:
-    """Price the tokens of one reply; prompt and completion are rounded half up, each once."""
+    """Price the tokens of one reply; the sum is rounded half up, once, and then split."""
     cached, written = usage.cached_tokens, usage.cache_write_tokens
     plain = max(usage.prompt_tokens - cached - written, 0)
     read_price = prices.prompt if prices.cache_read is None else prices.cache_read
     write_price = prices.prompt if prices.cache_write is None else prices.cache_write
-    prompt = _rounded(
-        plain * prices.prompt + cached * read_price + written * write_price + prices.request
-    )
-    completion = _rounded(usage.completion_tokens * prices.completion)
-    return Charged(usage, NanoDollars(prompt + completion), prompt, completion)
+    prompt = plain * prices.prompt + cached * read_price + written * write_price + prices.request
+    cost = _rounded(prompt + usage.completion_tokens * prices.completion)
+    prompt_cost = _rounded(prompt)
+    return Charged(usage, cost, prompt_cost, NanoDollars(cost - prompt_cost))
 
 
 def worst_case(call: Call, endpoint: Endpoint) -> NanoDollars:
     """The most that `call` can cost at `endpoint`: no token is shorter than a byte."""
     prompt = min(call.prompt_bytes, endpoint.context_length)
     output = call.output_tokens_max or endpoint.output_tokens_max or endpoint.context_length
+    output *= max(as_count(call.body.get("n")), as_count(call.body.get("best_of")), 1)
     prices = endpoint.prices
-    dearest = max(prices.prompt, prices.cache_write or prices.prompt)
+    dearest = max(prices.prompt, prices.cache_write or 0, prices.cache_read or 0)
     return _rounded(prompt * dearest + output * prices.completion + prices.request)
 
 

@@ -14,7 +14,8 @@ def conclude(failures: tuple[Failure, ...]) -> HedgerowError:
     """
     last = failures[-1]
     error = last.error
-    error.metadata.setdefault("provider_name", last.endpoint.provider.name)
+    if error.source == "upstream":
+        error.metadata.setdefault("provider_name", last.endpoint.provider.name)
     if len(failures) > 1:
         error.metadata["previous_errors"] = [_slim(failure) for failure in failures[:-1]]
     hints = [f.retry_after_s for f in failures if f.retry_after_s is not None]

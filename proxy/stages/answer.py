@@ -18,33 +18,41 @@ STREAM = (
     b"cache-control: no-cache\r\n"
     b"x-accel-buffering: no\r\n"
 )
+EXPOSED = (
+    "X-Generation-Id, X-Hedgerow-Endpoint, X-Hedgerow-Model, X-Hedgerow-Attempts, Server-Timing, "
+    "Retry-After, X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset"
+)
+"""Head fields that a page of another origin may read, where keys are required."""
 CROSS_ORIGIN = (
-    b"access-control-allow-origin: *\r\n"
-    b"access-control-expose-headers: x-generation-id, x-hedgerow-endpoint, x-hedgerow-model, "
-    b"x-hedgerow-attempts, server-timing, retry-after\r\n"
+    b"access-control-allow-origin: *\r\naccess-control-expose-headers: %b\r\n" % EXPOSED.encode()
 )
 
 
 def served(kind: bytes, call: Call, meter: Meter, gateway: Gateway) -> Headers:
-    """Head of a reply: id, who served after how many attempts, and the gateway's own time (ms)."""
+    """Head of a reply: id, attempts, and, once the race is won, who served and how the time was spent.
+
+    `server-timing` has milliseconds; `gateway` is our own share.
+    """
     endpoint = meter.endpoint
-    first_byte_s = gateway.clock() - call.received_at
-    own_s = max(first_byte_s - meter.waited_s, 0.0)
-    meter.first_byte_s, meter.own_s = first_byte_s, own_s
     named = b""
     if endpoint is not None:
-        named = b"x-hedgerow-endpoint: %b\r\nx-hedgerow-model: %b\r\n" % (
-            endpoint.id.encode(),
-            endpoint.model.encode(),
-        )
-    return (
-        b"%bx-generation-id: %b\r\n%bx-hedgerow-attempts: %d\r\n"
-        b"server-timing: gateway;dur=%.3f, upstream;dur=%.3f\r\n%b"
-        % (
-            kind, call.generation_id.encode(), named, meter.attempts, own_s * 1e3,
-            meter.waited_s * 1e3, CROSS_ORIGIN if gateway.keys else b"",
-        )
-    )  # fmt: skip
+        meter.first_byte_s = gateway.clock() - call.received_at
+        meter.own_s = max(meter.first_byte_s - meter.waited_s, 0.0)
+        named = (
+            b"x-hedgerow-endpoint: %b\r\nx-hedgerow-model: %b\r\n"
+            b"server-timing: gateway;dur=%.3f, upstream;dur=%.3f\r\n"
+            % (
+                endpoint.id.encode(), endpoint.model.encode(),
+                meter.own_s * 1e3, meter.waited_s * 1e3,
+            )
+        )  # fmt: skip
+    return b"%bx-generation-id: %b\r\n%bx-hedgerow-attempts: %d\r\n%b" % (
+        kind,
+        call.generation_id.encode(),
+        named,
+        meter.attempts,
+        CROSS_ORIGIN if gateway.keys else b"",
+    )
 
 
 def begin(downstream: Downstream, call: Call, meter: Meter, gateway: Gateway) -> None:

@@ -73,7 +73,10 @@ class Attempt:
         except OSError:
             if not self._reused or self._heads.started or self._head is not None:
                 return self._fail(UpstreamUnavailableError("Provider reset the connection."))
-            self._start_over()
+            try:
+                self._start_over()
+            except HedgerowError as error:
+                return self._fail(error)
             return None
 
     def wake_at(self, deadline: float) -> bool:

@@ -29,7 +29,10 @@ def authorize(downstream: Downstream, gateway: Gateway) -> Caller:
     credentials = downstream.head.headers.get(b"authorization", b"")
     if credentials[: len(BEARER)].lower() != BEARER:
         raise AuthenticationError("No auth credentials found")
-    digest = hashlib.sha256(credentials[len(BEARER) :].strip()).hexdigest()
+    key = credentials[len(BEARER) :].strip()
+    if not key:
+        raise AuthenticationError("No auth credentials found")
+    digest = hashlib.sha256(key).hexdigest()
     if digest not in gateway.keys:
         raise AuthenticationError("User not found.")
     return Caller(account=digest, key_hash=digest)

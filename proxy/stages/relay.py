@@ -34,7 +34,11 @@ async def relay(
     endpoint = opened.endpoint
     try:
         if call.stream:
-            await _copy(opened, downstream, gateway, steps)
+            gateway.statistics.stream_opened()
+            try:
+                await _copy(opened, downstream, gateway, steps)
+            finally:
+                gateway.statistics.stream_closed()
         else:
             opened.encoder.feed(opened.events)
         if opened.reply.failure is not None:

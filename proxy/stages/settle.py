@@ -12,6 +12,7 @@ from proxy.ledger.interface import Entry, Hold, Receipt
 from proxy.model.call import Call
 from proxy.model.meter import Meter
 from proxy.policy.pricing import bill, billable
+from proxy.units import NanoDollars
 
 SETTLE_MAX_S = 10.0
 """Longer than any group commit; what is not durable by then is the ledger's to recover."""
@@ -36,10 +37,11 @@ def _settle(meter: Meter, hold: Hold, call: Call, gateway: Gateway) -> Receipt |
         return gateway.ledger.void(hold, meter.end)
     usage = charge.usage
     statistics.tokens(usage.prompt_tokens, usage.completion_tokens, charge.cost)
+    amount = NanoDollars(min(charge.cost, hold.amount))  # what was held is the most that is taken
     entry = Entry(
         call.generation_id,
         endpoint.id,
-        charge.cost,
+        amount,
         endpoint.prices.version,
         usage.raw,
         usage.estimated,

@@ -26,7 +26,7 @@ class FramingError(Exception):
 class BodyReader:
     """Delimits one body: chunked, of known length, or up to the end of the connection."""
 
-    __slots__ = ("_carry", "_chunked", "_left", "_phase", "_sizes", "done", "leftover")
+    __slots__ = ("_carry", "_chunked", "_left", "_phase", "_sizes", "_trailers", "done", "leftover")
 
     def __init__(self, *, chunked: bool, length: int | None) -> None:
         self._chunked = chunked
@@ -34,6 +34,8 @@ class BodyReader:
         """Payload bytes still to come in this chunk or body; -1: until the connection ends."""
         self._phase = SIZE
         self._carry = b""
+        self._trailers = 0
+        """Bytes of trailers read over."""
         self._sizes: dict[bytes, int] = {}
         self.done = not chunked and length == 0
         self.leftover = b""
@@ -71,7 +73,7 @@ class BodyReader:
         Raises: FramingError.
         """
         if self.done:
-            self.leftover = data[position:]
+            self.leftover += data[position:]
             return 0, 0, len(data)
         if self._chunked:
             return self._step_chunked(data, position)
@@ -118,15 +120,24 @@ class BodyReader:
                     self._sizes[line] if line in self._sizes else self._read_size(line)
                 )
                 phase = self._phase = DATA if left else TRAILERS
-            elif eol == position:
-                self.done = True
+            elif self._is_last(position, eol):
                 self.leftover = data[eol + 2 :]
                 return 0, 0, size
             position = eol + 2
         self._keep(data[position:])
         return 0, 0, size
 
+    def _is_last(self, start: int, end: int) -> bool:
+        """Count a line of the trailers; an empty one ends the body."""
+        self.done = start == end
+        self._trailers += end - start
+        if self._trailers > TRAILER_BYTES_MAX:
+            raise FramingError("the trailers are too long")
+        return self.done
+
     def _read_size(self, line: bytes) -> int:
+        if len(line) > CHUNK_LINE_BYTES_MAX:
+            raise FramingError("a chunk size line is too long")
         found = CHUNK_LINE.fullmatch(line)
         if found is None:
             raise FramingError("malformed chunk size")

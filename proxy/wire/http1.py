@@ -109,11 +109,20 @@ def _checked(parser: httptools.HttpRequestParser, fields: _Fields) -> RequestHea
         query=query.partition(b"#")[0],
         headers=headers,
         http_10=http_10,
-        keep_alive=parser.should_keep_alive(),
+        keep_alive=keeps_alive(headers, http_10=http_10),
         content_length=length,
         chunked=chunked,
         expects_continue=headers.get(b"expect", b"").lower() == b"100-continue",
     )
+
+
+def keeps_alive(headers: dict[bytes, bytes], *, http_10: bool) -> bool:
+    """RFC 9112 9.3. llhttp's own answer is lost once it has seen a message without a body end."""
+    options = headers.get(b"connection")
+    if options is None:
+        return not http_10
+    words = {word.strip() for word in options.lower().split(b",")}
+    return b"keep-alive" in words if http_10 else b"close" not in words
 
 
 CONTENT_LENGTH_DIGITS_MAX = 15
@@ -164,9 +173,8 @@ def parse_response_head(head: bytes) -> ResponseHead:
         raise UpstreamUnavailableError("Provider sent a malformed reply.") from None
     if b"content-length" in fields.repeated or b"transfer-encoding" in fields.repeated:
         raise UpstreamUnavailableError("Provider sent contradictory framing.")
-    return ResponseHead(
-        parser.get_status_code(), fields.headers, keep_alive=parser.should_keep_alive()
-    )
+    keep_alive = keeps_alive(fields.headers, http_10=parser.get_http_version() == "1.0")
+    return ResponseHead(parser.get_status_code(), fields.headers, keep_alive=keep_alive)
 
 
 RESPONSE_LINES_MAX = 200

@@ -8,7 +8,7 @@ def read_retry_after(value: bytes | None, unix_now: int) -> float | None:
     if value is None:
         return None
     text = value.decode("latin-1").strip()
-    if text.replace(".", "", 1).isdigit():
+    if text.isascii() and text.replace(".", "", 1).isdigit():
         return float(text[:DIGITS_MAX])
     try:
         return max(parsedate_to_datetime(text).timestamp() - unix_now, 0.0)

@@ -14,7 +14,11 @@ BOM = b"\xef\xbb\xbf"
 
 
 class EventTooLargeError(Exception):
-    """One event exceeds its limit without an end."""
+    """One event exceeds its limit; those that were complete before it are in `before`."""
+
+    def __init__(self, before: list[bytes]) -> None:
+        super().__init__("an event beyond the size limit")
+        self.before = before
 
 
 class EventSplitter:
@@ -43,13 +47,13 @@ class EventSplitter:
         end = len(data) - 1 if data.endswith(b"\r") else len(data)
         while found := BLANK.search(data, search, end):
             if found.end() - start > self._max:
-                raise EventTooLargeError
+                raise EventTooLargeError(events)
             events.append(data[start : found.end()])
             start = search = found.end()
         self.carry = data[start:]
         self._searched = len(self.carry)
         if len(self.carry) > self._max:
-            raise EventTooLargeError
+            raise EventTooLargeError(events)
         return events
 
     def close(self) -> bytes:

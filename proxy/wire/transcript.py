@@ -28,6 +28,7 @@ from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, even
 
 SIZE_LINE_MAX = 8
 """Bytes of a size line that is spliced: six digits and its end; others take the slow path."""
+TOO_LARGE = "Provider sent an event beyond the size limit."
 LEARN_MAX = 16
 """Templates tried per stream; one whose frames never repeat would otherwise cost 10 us each."""
 
@@ -89,7 +90,7 @@ class Transcript:
         except FramingError as error:
             self.failure = UpstreamUnavailableError(f"Provider broke its reply's framing: {error}.")
         except EventTooLargeError:
-            self.failure = UpstreamUnavailableError("Provider sent an event beyond the size limit.")
+            self.failure = self.failure or UpstreamUnavailableError(TOO_LARGE)
         except GarbageError:
             self.failure = UpstreamUnavailableError(
                 "Provider sent something that is no event stream."
@@ -113,9 +114,14 @@ class Transcript:
 
     @property
     def reusable(self) -> bool:
-        """The body is complete and nothing came behind it: the connection may serve again."""
-        body = self._body
-        return body.done and not body.leftover and not self.surplus and self.failure is None
+        """The reply is complete and nothing came behind it: the connection may serve again."""
+        complete = self.ended and self.failure is None
+        return complete and not self.surplus and not self._body.leftover
+
+    @property
+    def tail(self) -> BodyReader | None:
+        """The body, if its framing has not ended yet though the reply has."""
+        return None if self._body.done else self._body
 
     def _take(self) -> list[Buffer]:
         out, self._out = self._out, []
@@ -171,7 +177,7 @@ class Transcript:
                 out.append(view[begin:stop])
             out.append(tail)
             size += text_size(data, begin, stop)
-            frames += 1
+            frames += stop > begin
             start = stop + behind + 2
         self.content += frames
         self._delivered.output_bytes += size
@@ -199,25 +205,37 @@ class Transcript:
             out.append(template.tail)
             size += text_size(data, begin, stop)
             position = after
-            self.content += 1
+            self.content += stop > begin
         self._delivered.output_bytes += size
         return position
 
     def _translate(self, data: bytes) -> None:
-        for raw in self._splitter.feed(data):
+        try:
+            events = self._splitter.feed(data)
+        except EventTooLargeError as error:
+            self._handle_all(error.before)
+            raise
+        self._handle_all(events)
+
+    def _handle_all(self, events: list[bytes]) -> None:
+        for raw in events:
             if self.ended or self.failure is not None:
                 return
             self._handle(raw)
 
     def _handle(self, raw: bytes) -> None:
         frame = event_data(raw)
-        if frame is None:
+        if not frame:  # a comment, a ping, an event without data
             return
         events = self._decoder.feed(frame)
         self._notice(events)
         if self.failure is not None or self.ended:
             return
-        sent = self._encoder.feed(events)
+        try:
+            sent = self._encoder.feed(events)
+        except HedgerowError as error:
+            self.failure = error
+            return
         if sent:
             self._out.append(sent)
         if self._learned < LEARN_MAX and len(events) == len(("native", "text")):

@@ -1,5 +1,7 @@
 """Every hold is settled once; nothing else is remembered."""
 
+from random import Random
+
 import pytest
 from hypothesis import given, strategies as st
 
@@ -42,7 +44,9 @@ def test_a_hold_is_never_settled_twice(first: str) -> None:
 
 
 @given(st.lists(st.tuples(st.booleans(), st.integers(0, 99)), max_size=20), st.randoms())
-def test_holds_are_posts_and_voids_in_whatever_order(moves: list[tuple[bool, int]], draw) -> None:  # type: ignore[no-untyped-def]
+def test_holds_are_posts_and_voids_in_whatever_order(
+    moves: list[tuple[bool, int]], draw: Random
+) -> None:
     ledger = MemoryLedger()
     holds = [(ledger.hold("a", NanoDollars(99), None), posts, cost) for posts, cost in moves]
     draw.shuffle(holds)

@@ -50,11 +50,11 @@ def test_the_last_usage_counts() -> None:
     assert 2 == delivered.usage.prompt_tokens
 
 
-def test_a_new_meter_has_seen_nothing_and_shares_nothing() -> None:
+def test_a_new_meter_is_broken_until_told_otherwise_and_shares_nothing() -> None:
     one, other = Meter(), Meter()
     one.delivered.note([Text("a")])
 
-    assert ("unfinished", None, None, []) == (
+    assert ("broken", None, None, []) == (
         other.end,
         other.endpoint,
         other.first_byte_s,

@@ -6,12 +6,12 @@ from typing import cast
 import pytest
 from hypothesis import given, strategies as st
 
+from proxy.dialects.registry import DIALECTS
 from proxy.errors import HedgerowError, UpstreamRefusedError, UpstreamTimeoutError
 from proxy.model.meter import Delivered
 from proxy.model.outcome import Failure, Opened, Reply
 from proxy.model.plan import Plan
 from proxy.policy.hedging import Commit, GiveUp, Race, Start, Wait, next_move
-from proxy.dialects.registry import DIALECTS
 from proxy.units import NanoDollars, Seconds
 from tests.fakes.things import a_call, an_endpoint
 

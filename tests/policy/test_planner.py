@@ -14,9 +14,12 @@ from tests.fakes.things import a_call, a_model, a_provider, an_endpoint
 
 
 def priced(name: str, prompt: int, completion: int, **changes: Any) -> Endpoint:
-    prices = Prices(NanoDollarsPerMillion(prompt * 10**9), NanoDollarsPerMillion(completion * 10**9))
+    prices = Prices(
+        NanoDollarsPerMillion(prompt * 10**9), NanoDollarsPerMillion(completion * 10**9)
+    )
     provider = a_provider(
-        name, **{k: changes.pop(k) for k in ("trains_on_prompts", "retains_prompts") if k in changes}
+        name,
+        **{k: changes.pop(k) for k in ("trains_on_prompts", "retains_prompts") if k in changes},
     )
     return an_endpoint(prices=prices, provider=provider, **changes)
 
@@ -100,7 +103,9 @@ def test_the_operators_ceilings_hold_beside_the_clients_wishes() -> None:
     assert ["middle", "dear"] == planned({}, ceilings={"data_collection": "deny"})
     assert ["middle"] == planned({"only": ["cheap", "middle"]}, ceilings={"ignore": ["cheap"]})
     with pytest.raises(NoEndpointError):
-        planned({"data_collection": "allow", "only": ["cheap"]}, ceilings={"data_collection": "deny"})
+        planned(
+            {"data_collection": "allow", "only": ["cheap"]}, ceilings={"data_collection": "deny"}
+        )
 
 
 def test_what_is_not_known_of_a_provider_counts_against_it() -> None:

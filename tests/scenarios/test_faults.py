@@ -307,9 +307,9 @@ async def test_a_client_is_told_who_failed_before() -> None:
         error = (await r.chat("a/m")).error
 
     assert (429, "Two") == (error["code"], error["metadata"]["provider_name"])
-    assert [{"provider": "One", "code": "provider_unavailable", "status": 502}] == error["metadata"][
-        "previous_errors"
-    ]
+    assert [{"provider": "One", "code": "provider_unavailable", "status": 502}] == error[
+        "metadata"
+    ]["previous_errors"]
 
 
 @pytest.mark.parametrize("kind", ["extra-bytes", "double-done", "stall-before-end"])
@@ -323,7 +323,12 @@ async def test_a_connection_with_something_behind_its_reply_serves_no_other(kind
 
 @pytest.mark.parametrize(
     ("kind", "estimated"),
-    [("usage-absent", True), ("usage-negative", True), ("usage-strings", True), ("status-ok", False)],
+    [
+        ("usage-absent", True),
+        ("usage-negative", True),
+        ("usage-strings", True),
+        ("status-ok", False),
+    ],
 )
 async def test_usage_that_cannot_be_believed_is_counted_by_us(kind: str, estimated: bool) -> None:
     upstream = GOOD if kind == "status-ok" else f"fault/{kind}"

@@ -115,3 +115,63 @@ def test_many_distinct_sizes_are_read_as_well_as_few() -> None:
     payloads = [b"x" * n for n in range(1, 600)]
 
     assert b"".join(payloads) == read(BodyReader(chunked=True, length=None), [chunked(payloads)])
+
+
+@given(
+    st.booleans(),
+    PAYLOADS,
+    st.lists(st.integers(0, 1000), max_size=12),
+    st.binary(max_size=10),
+)
+def test_any_cut_gives_the_same_leftover_even_inside_of_it(
+    is_chunked: bool, payloads: list[bytes], places: list[int], behind: bytes
+) -> None:
+    payload = b"".join(payloads)
+    reader = BodyReader(chunked=is_chunked, length=None if is_chunked else len(payload))
+    body = chunked(payloads) if is_chunked else payload
+
+    assert payload == read(reader, cut(body + behind, places))
+    assert behind == reader.leftover
+
+
+def test_a_line_that_is_too_long_is_refused_whole_as_in_pieces() -> None:
+    line = b"5;" + b"x" * CHUNK_LINE_BYTES_MAX + b"\r\nhello\r\n"
+    pieces = BodyReader(chunked=True, length=None)
+    with pytest.raises(FramingError):
+        read(pieces, [line[:-9], line[-9:]])
+    with pytest.raises(FramingError):
+        BodyReader(chunked=True, length=None).feed(line)
+
+
+def test_trailers_without_end_are_bounded_even_line_by_line() -> None:
+    reader = BodyReader(chunked=True, length=None)
+    reader.feed(b"0\r\n")
+
+    with pytest.raises(FramingError):
+        for _ in range(TRAILER_BYTES_MAX):
+            reader.feed(b"x: y\r\n")
+
+
+@pytest.mark.parametrize(
+    "line", [b"5", b"05", b"00000005", b"5 ", b"5;a=b", b'5;a="\xe9"', b"5\t;"]
+)
+def test_a_size_may_have_zeros_before_it_and_extensions_behind(line: bytes) -> None:
+    assert b"hello" == read(
+        BodyReader(chunked=True, length=None), [line + b"\r\nhello\r\n0\r\n\r\n"]
+    )
+
+
+@pytest.mark.parametrize(
+    "body", [b"5\nhello\n0\n\n", b"5\r\nhello\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n"]
+)
+def test_a_bare_or_missing_line_end_is_refused(body: bytes) -> None:
+    with pytest.raises(FramingError):
+        BodyReader(chunked=True, length=None).feed(body + b" " * TRAILER_BYTES_MAX)
+
+
+def test_views_point_into_the_very_bytes_received() -> None:
+    whole = chunked([b"hello", b"world"])
+    data, spans = BodyReader(chunked=True, length=None).feed(whole)
+
+    assert data is whole
+    assert [(3, 8), (13, 18)] == spans

@@ -3,8 +3,10 @@
 import json
 
 import orjson
+import pytest
+from hypothesis import given, strategies as st
 
-from proxy.wire.splice import MARKER, Template, is_utf8, learn
+from proxy.wire.splice import MARKER, Template, is_utf8, learn, text_size
 
 PREFIX, SUFFIX = b'data: {"id":"x","t":"', b'"}\n\n'
 FRAME = PREFIX + b"Hello" + SUFFIX
@@ -85,3 +87,41 @@ def test_the_marker_is_nothing_that_a_model_says() -> None:
     assert "\x7f" in MARKER
     assert is_utf8("é".encode())
     assert not is_utf8(b"\xff")
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [(b"Hello", 5), ("é".encode(), 2), (rb"\u00e9", 2), (rb"\n\\", 2), (b"", 0)],
+)
+def test_a_text_is_measured_as_it_will_be_read(text: bytes, size: int) -> None:
+    assert size == text_size(b'"' + text + b'"', 1, 1 + len(text))
+
+
+@given(st.text(max_size=30), st.booleans())
+def test_any_text_is_found_whole_or_left_to_the_slow_path(text: str, ascii_only: bool) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return
+    literal = json.dumps(text, ensure_ascii=ascii_only).encode()
+    raw = PREFIX + literal[1:-1] + SUFFIX
+
+    stop, end = a_template().match(raw, 0, len(raw), ascii_only=raw.isascii())
+
+    if stop < 0:
+        assert max(map(ord, text), default=0) > 0xFFFF  # only what takes a surrogate pair is missed
+    else:
+        assert (literal, len(raw)) == (raw[len(PREFIX) - 1 : stop + 1], end)
+
+
+@pytest.mark.parametrize(
+    "text", ["id", "t", "x", ":", ",", "data: ", '","', MARKER, "\\", "\n", '"']
+)
+def test_a_template_is_learnt_right_or_not_at_all(text: str) -> None:
+    raw = b'data: {"id":"x","t":' + orjson.dumps(text) + b"}\n\n"
+    template = learn(raw, text, translate)
+
+    if template is not None:
+        sent = template.head + orjson.dumps("other")[1:-1] + template.tail
+        assert {"out": "other"} == json.loads(sent[6:])
+        assert raw == template.prefix + orjson.dumps(text)[1:-1] + template.suffix

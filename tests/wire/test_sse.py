@@ -8,7 +8,7 @@ from hypothesis import given, strategies as st
 from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, event_data
 
 LINES = st.sampled_from(
-    [b"data: a", b"data:b", b"data: {\"x\":1}", b"data", b": comment", b"event: ping", b"id: 7",
+    [b"data: a", b"data:b", b'data: {"x":1}', b"data", b": comment", b"event: ping", b"id: 7",
      b"data: \xc3\xa9", b"retry: 5", b"data:  two", b""]
 )  # fmt: skip
 ENDS = st.sampled_from([b"\n", b"\r\n", b"\r"])
@@ -73,3 +73,57 @@ def test_bytes_that_are_no_field_are_no_stream(event: bytes) -> None:
 
 def test_a_comment_has_no_data() -> None:
     assert None is event_data(b": hello\n\n")
+
+
+@given(st.lists(st.tuples(LINES, ENDS), max_size=20))
+def test_every_byte_apart_gives_what_the_standard_says(lines: list[tuple[bytes, bytes]]) -> None:
+    stream = b"".join(line + end for line, end in lines)
+
+    assert reference(stream) == parse([stream[i : i + 1] for i in range(len(stream))])
+
+
+@given(st.lists(st.sampled_from([b"\n", b"\r", b"\r\n", b"data: x", b"\xef\xbb\xbf"]), max_size=12))
+def test_line_ends_and_marks_in_any_order_never_lose_data(parts: list[bytes]) -> None:
+    stream = b"".join(parts).removeprefix(b"\xef\xbb\xbf").replace(b"\xef\xbb\xbf", b"")
+
+    assert reference(stream) == parse([stream])
+
+
+def test_what_is_kept_is_bounded_whatever_comes() -> None:
+    splitter = EventSplitter(100)
+    for _ in range(100):
+        splitter.feed(b": ping\n\n")
+        assert len(splitter.carry) <= 100
+    with pytest.raises(EventTooLargeError):
+        for _ in range(100):
+            splitter.feed(b"data: x\n")
+
+
+def test_an_event_of_exactly_the_limit_passes() -> None:
+    event = b"data: " + b"x" * 92 + b"\n\n"
+
+    assert [event] == EventSplitter(100).feed(event)
+    with pytest.raises(EventTooLargeError):
+        EventSplitter(99).feed(event)
+
+
+@pytest.mark.parametrize(
+    ("event", "data"),
+    [
+        (b'data: {"a":1}\n\n', b'{"a":1}'),
+        (b'data: {"a":1}\r\n\r\n', b'{"a":1}'),
+        (b'data: {"a":\ndata: 1}\n\n', b'{"a":\n1}'),
+        (b'data: {"a":1}\nid: 7\n\n', b'{"a":1}'),
+        (b'event: x\ndata: {"a":1}\n\n', b'{"a":1}'),
+        (b'data: {"a":1}\rdata: x\n\n', b'{"a":1}\nx'),
+        (b"data:x\n\n", b"x"),
+        (b"data:  x\n\n", b" x"),
+        (b"data\n\n", b""),
+        (b"data:\n\n", b""),
+        (b"data: a: b\n\n", b"a: b"),
+        (b"event: ping\n\n", None),
+        (b"\n\n", None),
+    ],
+)
+def test_data_is_what_stands_behind_its_name(event: bytes, data: bytes | None) -> None:
+    assert data == event_data(event)

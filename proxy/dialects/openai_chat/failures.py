@@ -4,6 +4,8 @@ Rule 1: the body says more than the status: classify by body first (dialects.md 
 Rule 2: a refused credential is ours, not the client's: 502, and the provider's text stays here.
 """
 
+import re
+
 from proxy.errors import (
     HedgerowError,
     UpstreamCredentialError,
@@ -16,33 +18,32 @@ from proxy.errors import (
 )
 from proxy.model.document import Document, Json, as_document
 
+STATUS = re.compile(r"[45][0-9]{2}")
 RAW_CHARACTERS_MAX = 1024
 """How much of a provider's text a client sees."""
+CODE_MAX = 1_000_000
+"""Larger numbers are no codes."""
 GENERIC = "Provider returned error"
 
 CONTEXT_SIGNS = (
     "context_length_exceeded", "maximum context length", "context length", "too many tokens",
-    "current length is", "available context size", "max context length",
+    "current length is", "available context size", "max context length", "too_many_prompt_tokens",
 )  # fmt: skip
 CREDIT_SIGNS = (
-    "insufficient_quota",
-    "billing_hard_limit",
-    "insufficient balance",
-    "credit balance",
-)
+    "insufficient_quota", "billing_hard_limit", "insufficient balance", "credit balance", "arrearage",
+    "any credits",
+)  # fmt: skip
 CREDENTIAL_SIGNS = (
-    "invalid_api_key",
-    "incorrect api key",
-    "invalid api key",
-    "authentication_error",
-)
+    "invalid_api_key", "incorrect api key", "invalid api key", "authentication_error",
+    "api key not valid",
+)  # fmt: skip
 OVERLOAD_SIGNS = (
-    "currently overloaded",
-    "engine_overloaded",
-    "capacity exceeded",
-    "overloaded_error",
-)
-POLICY_SIGNS = ("content_policy_violation", "content_filter", "responsibleaipolicyviolation")
+    "currently overloaded", "engine_overloaded", "capacity exceeded", "overloaded_error",
+)  # fmt: skip
+POLICY_SIGNS = (
+    "content_policy_violation", "content_filter", "responsibleaipolicyviolation",
+    "datainspectionfailed",
+)  # fmt: skip
 
 
 def read_error(status: int, document: Json) -> HedgerowError:
@@ -57,7 +58,7 @@ def read_error(status: int, document: Json) -> HedgerowError:
     metadata: dict[str, object] = {"raw": text[:RAW_CHARACTERS_MAX]} if text else {}
     if code:
         metadata["provider_code"] = code[:64]
-    if status <= 299 and code.isdigit():
+    if status <= 299 and STATUS.fullmatch(code):
         status = int(code)
     if _any(CREDIT_SIGNS, signs) or status == 402:
         return _typed(
@@ -99,7 +100,7 @@ def _refused(status: int, text: str, signs: str, metadata: dict[str, object]) ->
 
 def describe(document: Json) -> tuple[str, str]:
     """(message, code) of an error body in any of the shapes that OpenAI-style hosts send."""
-    body = as_document(document)
+    body = as_document(document[0] if isinstance(document, list) and document else document)
     inner = body.get("error", body)
     if isinstance(inner, str):
         return inner, _word(body.get("code")) or _word(body.get("type"))
@@ -118,7 +119,9 @@ def is_error(document: Document) -> bool:
 
 
 def _word(value: Json) -> str:
-    return value if isinstance(value, str) else str(value) if isinstance(value, int) else ""
+    if isinstance(value, str):
+        return value
+    return str(value) if isinstance(value, int) and abs(value) < CODE_MAX else ""
 
 
 def _any(needles: tuple[str, ...], text: str) -> bool:

@@ -106,7 +106,7 @@ class Reading:
             if isinstance(text, str) and text:
                 yield Text(text, index)
             elif isinstance(text, list) and text:
-                yield Text(orjson.dumps(text).decode(), index)
+                yield Text(as_json(text), index)
         if calls := as_list(part.get("tool_calls")):
             self._called_tools.add(index)
             yield from (read_tool_call(call, n, index) for n, call in enumerate(calls))
@@ -125,12 +125,12 @@ def read_tool_call(call: Json, position: int, choice: int) -> ToolCall:
     """One entry of `tool_calls`, whole or a piece."""
     entry = as_document(call)
     function = as_document(entry.get("function"))
-    index = entry.get("index")
+    index, arguments = entry.get("index"), function.get("arguments") or ""
     return ToolCall(
         index=index if isinstance(index, int) else position,
         id=str(entry.get("id") or ""),
         name=str(function.get("name") or ""),
-        arguments=str(function.get("arguments") or ""),
+        arguments=arguments if isinstance(arguments, str) else as_json(arguments),
         choice=choice,
     )
 
@@ -146,11 +146,12 @@ def read_usage(raw: Document) -> Usage:
     cached = as_count(prompt_details.get("cached_tokens")) or as_count(
         raw.get("prompt_cache_hit_tokens")
     )
+    cached = min(cached, prompt)
     return Usage(
         prompt_tokens=prompt,
         completion_tokens=completion,
-        cached_tokens=min(cached, prompt),
-        cache_write_tokens=as_count(prompt_details.get("cache_write_tokens")),
+        cached_tokens=cached,
+        cache_write_tokens=min(as_count(prompt_details.get("cache_write_tokens")), prompt - cached),
         reasoning_tokens=reasoning,
         audio_tokens=as_count(prompt_details.get("audio_tokens")),
         image_tokens=as_count(output_details.get("image_tokens")),
@@ -161,3 +162,11 @@ def read_usage(raw: Document) -> Usage:
 def decode_response(call: Call, endpoint: Endpoint, status: int) -> Reading:
     """A decoder for one reply with this HTTP status."""
     return Reading(stream=call.stream, status=status)
+
+
+def as_json(value: Json) -> str:
+    """What should have been a string, as JSON; empty if it nests too deep to be written."""
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:
+        return ""

@@ -115,14 +115,17 @@ def checked_shape(document: Document) -> Shape:
     if len(shape.models or ()) > FALLBACKS_MAX:
         raise InvalidRequestError(f"'models' array must have {FALLBACKS_MAX} items or fewer.")
     effort = as_document(document.get("reasoning")).get("effort")
-    if effort is not None and shape.reasoning_effort not in {None, effort}:
+    if not isinstance(effort, str | None):
+        raise InvalidRequestError("Expected `str | null` - at `$.reasoning.effort`")
+    if effort is not None and shape.reasoning_effort not in (None, effort):
         raise InvalidRequestError("reasoning_effort and reasoning.effort differ.")
     return shape
 
 
 def _path(message: str) -> str:
-    """The JSON path that msgspec names at the end of its message."""
-    return message.rpartition("`$")[2].rstrip("`").lstrip(".")
+    """The JSON path that msgspec names at the end of its message; at the top, the missing field."""
+    path = message.rpartition("`$")[2] if "`$" in message else message.partition("`")[2]
+    return path.rstrip("`").lstrip(".")
 
 
 def encode_request(call: Call, endpoint: Endpoint) -> bytes:
@@ -156,7 +159,7 @@ def _unencodable(body: Document, reason: str) -> tuple[str]:
     stack: list[tuple[str, Json, int]] = [("$", body, 0)]
     while stack:
         path, value, depth = stack.pop()
-        if depth > DEPTH_MAX:
+        if depth >= DEPTH_MAX and isinstance(value, dict | list):
             return (f"JSON nests deeper than {DEPTH_MAX} levels - at `{path[:200]}`",)
         if isinstance(value, int) and not -(2**63) <= value < 2**64:
             return (f"Integer exceeds 64 bits - at `{path}`",)

@@ -8,6 +8,7 @@ import orjson
 
 from proxy.dialects.openai_chat.reading import REASONS
 from proxy.dialects.openai_chat.request import NAME
+from proxy.errors import UpstreamUnavailableError
 from proxy.model.call import Call
 from proxy.model.document import Document, Json, as_document, as_list
 from proxy.model.endpoint import Endpoint
@@ -74,7 +75,7 @@ class Writing:
         if not self._stream:
             self._whole = amended or {}
             return b""
-        return b"data: %b\n\n" % orjson.dumps(amended) if amended is not None else b""
+        return b"data: %b\n\n" % encode(amended) if amended is not None else b""
 
     def _amend(self, document: Document) -> Document | None:
         """The provider's own document with what must change; None: nothing is left to say."""
@@ -144,7 +145,7 @@ class Writing:
     def _bill(self, bill: Charged) -> bytes:
         usage = usage_document(bill)
         if not self._stream:
-            return orjson.dumps({**self._whole, "usage": usage})
+            return encode({**self._whole, "usage": usage})
         choices: list[Json] = []
         for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
             said: Document = (
@@ -159,11 +160,11 @@ class Writing:
                     "logprobs": None,
                 }
             )
-        return b"data: %b\n\n" % orjson.dumps({**self._head, "choices": choices, "usage": usage})
+        return b"data: %b\n\n" % encode({**self._head, "choices": choices, "usage": usage})
 
     def _failure(self, error: Document) -> bytes:
         if not self._stream:
-            return orjson.dumps({"error": error})
+            return encode({"error": error})
         said: Document = {"delta": {"content": ""}} if self._chat else {"text": ""}
         choice: Document = {
             "index": 0,
@@ -171,10 +172,15 @@ class Writing:
             "finish_reason": "error",
             "native_finish_reason": "error",
         }
-        return (
-            b"data: %b\n\n" % orjson.dumps({**self._head, "error": error, "choices": [choice]})
-            + DONE
-        )
+        return b"data: %b\n\n" % encode({**self._head, "error": error, "choices": [choice]}) + DONE
+
+
+def encode(document: Document) -> bytes:
+    """JSON. Raises: UpstreamUnavailableError where a provider nests deeper than can be written."""
+    try:
+        return orjson.dumps(document)
+    except TypeError:
+        raise UpstreamUnavailableError("Provider sent JSON that nests too deep.") from None
 
 
 def _tool_call(event: ToolCall) -> Document:

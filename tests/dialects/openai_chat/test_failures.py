@@ -71,7 +71,9 @@ ROWS = [
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "told", "error_type", "retry"), [r[1:] for r in ROWS], ids=[r[0] for r in ROWS]
+    ("status", "body", "told", "error_type", "retry"),
+    [r[1:] for r in ROWS],
+    ids=[r[0] for r in ROWS],
 )
 def test_an_error_is_classified_by_body_before_status(
     status: int, body: Any, told: int, error_type: str, retry: str
@@ -91,7 +93,9 @@ UNCLASSIFIED = [
 
 
 @pytest.mark.parametrize(
-    ("status", "body", "error_type"), [r[1:] for r in UNCLASSIFIED], ids=[r[0] for r in UNCLASSIFIED]
+    ("status", "body", "error_type"),
+    [r[1:] for r in UNCLASSIFIED],
+    ids=[r[0] for r in UNCLASSIFIED],
 )
 def test_a_sign_of_the_reference_is_known(status: int, body: Any, error_type: str) -> None:
     assert error_type == read_error(status, body).error_type
@@ -170,7 +174,9 @@ JSON = st.recursive(
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(["error", "message", "code", "type", "detail", "object"]), inner, max_size=4
+            st.sampled_from(["error", "message", "code", "type", "detail", "object"]),
+            inner,
+            max_size=4,
         )
     ),
     max_leaves=8,
@@ -178,7 +184,9 @@ JSON = st.recursive(
 
 
 @given(st.integers(100, 599), JSON)
-def test_whatever_a_provider_sends_becomes_an_error_that_can_be_told(status: int, body: Any) -> None:
+def test_whatever_a_provider_sends_becomes_an_error_that_can_be_told(
+    status: int, body: Any
+) -> None:
     error = read_error(status, body)
 
     assert 400 <= error.status <= 599

@@ -75,7 +75,7 @@ def test_a_frame_is_told_as_it_is_and_by_what_it_means() -> None:
     ],
 )
 def test_a_delta_means_what_it_holds(said: dict[str, Any], events: list[Event]) -> None:
-    assert events == read(chunk(None, **said))
+    assert events == read({"choices": [{"index": 0, "delta": said}]})
 
 
 def test_text_of_a_legacy_completion_is_text() -> None:
@@ -148,8 +148,15 @@ def test_arguments_that_are_an_object_are_told_as_json() -> None:
 
 
 def test_a_whole_reply_always_finishes() -> None:
-    message = {"role": "assistant", "content": "Hi", "tool_calls": [{"id": "c", "function": {"name": "f"}}]}
-    reply = {"choices": [{"index": 0, "message": message, "finish_reason": None}], "usage": {"prompt_tokens": 1}}
+    message = {
+        "role": "assistant",
+        "content": "Hi",
+        "tool_calls": [{"id": "c", "function": {"name": "f"}}],
+    }
+    reply = {
+        "choices": [{"index": 0, "message": message, "finish_reason": None}],
+        "usage": {"prompt_tokens": 1},
+    }
 
     events = read(reply, stream=False)
 
@@ -188,7 +195,9 @@ def test_a_reply_of_another_shape_is_a_failure(document: Any, stream: bool, mess
     assert message in failure(read(document, stream=stream))
 
 
-@pytest.mark.parametrize("frame", [b"", b"{", b"\xff", b'{"a":"\xff"}', b'"\\ud800"', b"NaN", b"[DONE] "])
+@pytest.mark.parametrize(
+    "frame", [b"", b"{", b"\xff", b'{"a":"\xff"}', b'"\\ud800"', b"NaN", b"[DONE] "]
+)
 def test_a_frame_that_is_not_json_is_a_failure(frame: bytes) -> None:
     assert "not JSON" in failure(Reading(stream=True, status=200).feed(frame))
 
@@ -297,8 +306,13 @@ JSON = st.recursive(
 )  # fmt: skip
 
 
-@given(JSON | st.fixed_dictionaries({"choices": st.lists(st.fixed_dictionaries({"delta": JSON}))}), st.booleans())
-def test_whatever_a_provider_sends_is_events_and_never_an_exception(body: Any, stream: bool) -> None:
+@given(
+    JSON | st.fixed_dictionaries({"choices": st.lists(st.fixed_dictionaries({"delta": JSON}))}),
+    st.booleans(),
+)
+def test_whatever_a_provider_sends_is_events_and_never_an_exception(
+    body: Any, stream: bool
+) -> None:
     assert isinstance(Reading(stream=stream, status=200).feed(orjson.dumps(body)), list)
 
 

@@ -1,157 +1,327 @@
-"""Requests: checked where we know the field, forwarded where we do not, and never steered."""
+"""Requests: what is refused with its path, what is taken out, what goes on as it came."""
 
+import json
 from typing import Any
 
 import orjson
 import pytest
+from hypothesis import given, strategies as st
 
-from proxy.dialects.openai_chat.request import OURS, STRIPPED, decode_request, encode_request
+from proxy.dialects.openai_chat.request import (
+    DEPTH_MAX,
+    FALLBACKS_MAX,
+    OURS,
+    STRIPPED,
+    decode_request,
+    encode_request,
+)
 from proxy.errors import InvalidRequestError
-from tests.fakes.things import a_call, a_provider, an_endpoint
+from proxy.model.call import Call
+from tests.fakes.things import a_provider, an_endpoint
 
-GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
+BASE: dict[str, Any] = {"model": "a/b", "messages": [{"role": "user", "content": "hi"}]}
+
+
+def decoded(**changes: Any) -> Call:
+    return decode_request({**BASE, **changes}, "chat")
+
+
+def sent(call: Call, *quirks: str) -> dict[str, Any]:
+    endpoint = an_endpoint(provider=a_provider(quirks=frozenset(quirks)))
+    document: dict[str, Any] = orjson.loads(encode_request(call, endpoint))
+    return document
+
+
+def refusal(document: dict[str, Any], surface: Any = "chat") -> InvalidRequestError:
+    with pytest.raises(InvalidRequestError) as caught:
+        decode_request(document, surface)
+    return caught.value
+
+
+def test_a_small_request_is_read() -> None:
+    call = decoded()
+
+    assert ("openai-chat", "chat", ("a/b",), False, None, {}) == (
+        call.dialect,
+        call.surface,
+        call.models,
+        call.stream,
+        call.output_tokens_max,
+        call.preferences,
+    )
+    assert BASE is not call.body
+    assert BASE == call.body
 
 
 @pytest.mark.parametrize(
     ("changes", "path"),
     [
-        ({"model": 5}, "$.model"),
-        ({"messages": "hi"}, "$.messages"),
-        ({"messages": [{"content": "no role"}]}, "$.messages[0]"),
-        ({"messages": [5]}, "$.messages[0]"),
-        ({"temperature": "hot"}, "$.temperature"),
-        ({"max_tokens": 0}, "$.max_tokens"),
-        ({"max_tokens": 1.5}, "$.max_tokens"),
-        ({"stream": "yes"}, "$.stream"),
-        ({"stop": [1]}, "$.stop[0]"),
-        ({"tools": {"a": 1}}, "$.tools"),
-        ({"provider": []}, "$.provider"),
-        ({"models": [1]}, "$.models[0]"),
-        ({"logit_bias": {"1": "x"}}, "$.logit_bias[...]"),
-        ({"session_id": "x" * 257}, "$.session_id"),
+        ({"model": 5}, "model"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": None}, "messages"),
+        ({"messages": [{"role": "user"}, {"content": "x"}]}, "messages[1]"),
+        ({"messages": [{"role": 5}]}, "messages[0].role"),
+        ({"messages": ["hi"]}, "messages[0]"),
+        ({"prompt": 5}, "prompt"),
+        ({"models": "a"}, "models"),
+        ({"models": ["a", 5]}, "models[1]"),
+        ({"stream": "yes"}, "stream"),
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": -1}, "max_tokens"),
+        ({"max_tokens": True}, "max_tokens"),
+        ({"max_tokens": 1.5}, "max_tokens"),
+        ({"max_completion_tokens": "9"}, "max_completion_tokens"),
+        ({"temperature": "hot"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"top_k": 1.5}, "top_k"),
+        ({"n": 0}, "n"),
+        ({"stop": [5]}, "stop[0]"),
+        ({"logit_bias": {"5": "x"}}, "logit_bias[...]"),
+        ({"response_format": "json"}, "response_format"),
+        ({"tools": [5]}, "tools[0]"),
+        ({"tools": {}}, "tools"),
+        ({"tool_choice": 5}, "tool_choice"),
+        ({"reasoning": True}, "reasoning"),
+        ({"provider": ["x"]}, "provider"),
+        ({"session_id": "x" * 257}, "session_id"),
+        ({"metadata": "x"}, "metadata"),
     ],
+    ids=str,
 )
-def test_a_wrong_type_is_named_with_its_path(changes: dict[str, Any], path: str) -> None:
-    with pytest.raises(InvalidRequestError) as caught:
-        decode_request({**GOOD, **changes}, "chat")
-    assert f"`{path}`" in caught.value.message
-    assert path.removeprefix("$").lstrip(".") == caught.value.metadata["field"]
+def test_a_value_of_the_wrong_type_is_refused_with_its_path(
+    changes: dict[str, Any], path: str
+) -> None:
+    error = refusal({**BASE, **changes})
+
+    assert path == error.metadata["field"]
+    assert f"`$.{path}`" in error.message
+    assert 400 == error.status
 
 
 @pytest.mark.parametrize(
-    ("document", "surface", "message"),
+    ("document", "surface", "path"),
     [
-        ({"model": "m"}, "chat", "messages"),
-        ({"model": "m"}, "completions", "prompt"),
-        ({**GOOD, "models": ["a", "b", "c", "d"]}, "chat", "3 items or fewer"),
-        ({**GOOD, "reasoning": {"effort": "low"}, "reasoning_effort": "high"}, "chat", "differ"),
-        ({"messages": []}, "chat", "model"),
+        ({"model": "a/b"}, "chat", "$.messages"),
+        ({"model": "a/b"}, "completions", "$.prompt"),
+        (BASE, "completions", "$.prompt"),
     ],
 )
-def test_what_is_missing_or_contradicts_is_said(
-    document: dict[str, Any], surface: Any, message: str
+def test_a_request_that_says_nothing_is_refused_with_the_path(
+    document: dict[str, Any], surface: str, path: str
 ) -> None:
-    with pytest.raises(InvalidRequestError, match=message):
-        decode_request(document, surface)
+    assert f"`{path}`" in refusal(document, surface).message
 
 
-def test_null_counts_as_absent() -> None:
-    call = decode_request({**GOOD, "temperature": None, "stream": None, "max_tokens": None}, "chat")
+def test_a_missing_model_is_named_as_the_field() -> None:
+    error = refusal({"messages": []})
 
-    assert (False, None) == (call.stream, call.output_tokens_max)
-
-
-def test_fallbacks_may_stand_alone_and_doubles_are_dropped() -> None:
-    assert ("a", "b") == decode_request({"models": ["a", "b", "a"], "messages": []}, "chat").models
+    assert "`model`" in error.message
+    assert "model" == error.metadata["field"]
 
 
-def test_a_prompt_in_a_chat_call_is_answered_as_a_completion() -> None:
-    assert "completions" == decode_request({"model": "m", "prompt": "Once"}, "chat").surface
+@pytest.mark.parametrize("model", ["a/b", None])
+def test_models_are_asked_for_in_order_each_once(model: str | None) -> None:
+    document = {"models": ["a/b", "c/d", "a/b"], "messages": []}
+    call = decode_request(document if model is None else {"model": model, **document}, "chat")
+
+    assert ("a/b", "c/d") == call.models
 
 
-@pytest.mark.parametrize("name", sorted(OURS | STRIPPED))
-def test_fields_that_speak_to_us_or_would_steer_us_are_not_forwarded(name: str) -> None:
-    value: Any = (
-        {"effort": "low"}
-        if name in {"provider", "usage", "debug", "trace", "stream_options"}
-        else "x"
-    )
-    value = [] if name in {"models", "plugins", "transforms"} else value
-    call = decode_request({**GOOD, name: value}, "chat")
-
-    assert name not in orjson.loads(encode_request(call, an_endpoint()))
+def test_too_many_fallbacks_are_refused() -> None:
+    assert 1 + FALLBACKS_MAX == len(decoded(models=["1", "2", "3"]).models)
+    assert "3 items" in refusal({**BASE, "models": ["1", "2", "3", "4"]}).message
 
 
-def test_all_else_is_forwarded_in_the_order_it_came() -> None:
-    document = {
-        "z": 1,
-        **GOOD,
-        "temperature": 0.5,
-        "safe_prompt": True,
-        "nested": {"b": [1], "a": None},
-    }
-    sent = encode_request(decode_request(document, "chat"), an_endpoint())
-
-    assert [*document] == [*orjson.loads(sent)]
-    assert {**document, "model": "model-1"} == orjson.loads(sent)
+@pytest.mark.parametrize("prompt", ["hi", ["a", "b"], [1, 2], [[1], [2]]])
+def test_a_prompt_is_answered_as_a_completion_wherever_it_was_sent(prompt: Any) -> None:
+    for surface in ("chat", "completions"):
+        assert (
+            "completions" == decode_request({"model": "a/b", "prompt": prompt}, surface).surface  # type: ignore[arg-type]
+        )
 
 
-def sent(quirks: set[str] = frozenset(), **changes: Any) -> dict[str, Any]:  # type: ignore[assignment]
-    endpoint = an_endpoint(provider=a_provider(quirks=frozenset(quirks)))
-    found: dict[str, Any] = orjson.loads(
-        encode_request(a_call(**{"stream": False, **changes}), endpoint)
-    )
-    return found
+def test_messages_make_a_chat_even_beside_a_prompt() -> None:
+    assert "chat" == decoded(prompt="x").surface
 
 
-def test_usage_is_asked_for_in_every_stream() -> None:
-    assert {"include_usage": True} == sent(stream=True)["stream_options"]
-    assert {"include_usage": True, "include_obfuscation": False} == sent(
-        {"drop_obfuscation"}, stream=True
-    )["stream_options"]
-    assert "stream_options" not in sent({"no_stream_options"}, stream=True)
-    assert "stream_options" not in sent()
+@pytest.mark.parametrize(
+    ("changes", "cap"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 7}, 7),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, 7),
+        ({"max_tokens": None}, None),
+    ],
+)
+def test_the_clients_cap_is_read_from_either_field(
+    changes: dict[str, Any], cap: int | None
+) -> None:
+    assert cap == decoded(**changes).output_tokens_max
 
 
-def test_effort_is_said_the_way_the_provider_hears_it() -> None:
-    assert "low" == sent(reasoning={"effort": "low"})["reasoning_effort"]
-    assert {"effort": "low"} == sent({"native_reasoning"}, reasoning={"effort": "low"})["reasoning"]
-    assert "reasoning" not in sent(reasoning={"max_tokens": 5})
+@pytest.mark.parametrize("name", sorted(STRIPPED | OURS))
+def test_a_field_that_could_steer_us_or_is_ours_is_not_sent(name: str) -> None:
+    value: Any = {} if name in {"provider", "stream_options"} else None
+    document = {**BASE, name: value}
+    call = decode_request(document, "chat")
+
+    assert name not in sent(call)
+    assert name in document  # the client's own value stays whole
 
 
-def test_the_cap_goes_by_the_providers_name_for_it() -> None:
-    assert (5, False) == (
-        (found := sent({"max_completion_tokens"}, max_tokens=5))["max_completion_tokens"],
-        "max_tokens" in found,
-    )
-    assert (5, False) == (
-        (found := sent({"max_tokens"}, max_completion_tokens=5))["max_tokens"],
-        "max_completion_tokens" in found,
-    )
+def test_preferences_of_the_client_are_kept_for_the_plan() -> None:
+    assert {"only": ["x"]} == decoded(provider={"only": ["x"]}).preferences
+    assert {} == decoded(provider=None).preferences
+
+
+def test_unknown_fields_are_sent_on_in_their_order() -> None:
+    call = decoded(zz=1, stream=None, aa={"b": [None, 1.5, "é"]}, api_key="x", mm=2)
+
+    assert ["model", "messages", "zz", "stream", "aa", "mm"] == list(sent(call))
+    assert {"b": [None, 1.5, "é"]} == sent(call)["aa"]
+
+
+def test_the_model_is_sent_under_its_own_name_in_the_place_it_had() -> None:
+    call = decode_request({"seed": 1, "model": "a/b", "messages": []}, "chat")
+
+    assert ["seed", "model", "messages"] == list(sent(call))
+    assert "model-1" == sent(call)["model"]
+
+
+def test_of_a_repeated_key_the_last_value_counts_in_the_first_place() -> None:
+    raw = '{"temperature":0,"model":"a/b","messages":[],"temperature":1}'
+    call = decode_request(orjson.loads(raw), "chat")
+
+    assert [("temperature", 1), ("model", "model-1")] == list(sent(call).items())[:2]
+
+
+@pytest.mark.parametrize(
+    ("quirks", "options"),
+    [
+        ((), {"include_usage": True}),
+        (("drop_obfuscation",), {"include_usage": True, "include_obfuscation": False}),
+        (("no_stream_options",), None),
+        (("no_stream_options", "drop_obfuscation"), None),
+    ],
+)
+def test_usage_is_asked_for_in_a_stream(quirks: tuple[str, ...], options: Any) -> None:
+    body = sent(decoded(stream=True, stream_options={"include_usage": False}), *quirks)
+
+    assert (True, options) == (body["stream"], body.get("stream_options"))
+    assert "stream_options" not in sent(decoded(), *quirks)
+
+
+@pytest.mark.parametrize(
+    ("reasoning", "quirks", "expected"),
+    [
+        ({"effort": "high"}, (), {"reasoning_effort": "high"}),
+        ({"effort": "high"}, ("native_reasoning",), {"reasoning": {"effort": "high"}}),
+        ({"enabled": True}, (), {}),
+        ({"enabled": True}, ("native_reasoning",), {"reasoning": {"enabled": True}}),
+        (None, (), {}),
+    ],
+)
+def test_reasoning_is_sent_as_the_provider_takes_it(
+    reasoning: Any, quirks: tuple[str, ...], expected: dict[str, Any]
+) -> None:
+    body = sent(decoded(reasoning=reasoning), *quirks)
+
+    assert expected == {key: body[key] for key in body if key.startswith("reasoning")}
+
+
+def test_two_efforts_must_agree() -> None:
+    both = {**BASE, "reasoning_effort": "low", "reasoning": {"effort": "low"}}
+
+    assert "low" == sent(decode_request(both, "chat"))["reasoning_effort"]
+    assert "differ" in refusal({**both, "reasoning_effort": "high"}).message
+
+
+@pytest.mark.parametrize("effort", [[], {}, ["low"]])
+def test_an_effort_of_the_wrong_type_is_refused(effort: Any) -> None:
+    assert "effort" in refusal({**BASE, "reasoning": {"effort": effort}}).message
+
+
+@pytest.mark.parametrize(
+    ("changes", "quirk", "expected"),
+    [
+        ({"max_tokens": 5}, "max_completion_tokens", {"max_completion_tokens": 5}),
+        ({"max_completion_tokens": 5}, "max_tokens", {"max_tokens": 5}),
+        ({"max_completion_tokens": 5}, "max_completion_tokens", {"max_completion_tokens": 5}),
+        ({"max_tokens": 5}, "max_tokens", {"max_tokens": 5}),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, "max_completion_tokens", {"max_completion_tokens": 7}),
+        ({"max_tokens": 5, "max_completion_tokens": 7}, "native_reasoning", {"max_tokens": 5, "max_completion_tokens": 7}),
+    ],
+)  # fmt: skip
+def test_the_cap_is_sent_under_the_name_the_provider_knows(
+    changes: dict[str, Any], quirk: str, expected: dict[str, Any]
+) -> None:
+    body = sent(decoded(**changes), quirk)
+
+    assert expected == {key: body[key] for key in body if key.startswith("max_")}
+
+
+def test_encoding_for_one_provider_leaves_the_call_as_it_was() -> None:
+    call = decoded(max_tokens=5, reasoning={"effort": "low"}, stream=True)
+    before = json.dumps(call.body)
+
+    sent(call, "max_completion_tokens", "drop_obfuscation")
+
+    assert before == json.dumps(call.body)
+
+
+def nest(levels: int) -> Any:
+    value: Any = 1
+    for _ in range(levels):
+        value = [value]
+    return value
 
 
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (2**64, "64 bits - at `$.x.y`"),
-        (-(2**63) - 1, "64 bits - at `$.x.y`"),
-        ([2**70], r"64 bits - at `$.x.y[0]`"),
+        (2**64, "Integer exceeds 64 bits - at `$.x`"),
+        (-(2**63) - 1, "Integer exceeds 64 bits - at `$.x`"),
+        ({"a": [0, 2**70]}, "Integer exceeds 64 bits - at `$.x.a[1]`"),
+        (nest(DEPTH_MAX + 9), f"JSON nests deeper than {DEPTH_MAX} levels - at `$.x[0]"),
+        ("\ud800", "cannot be encoded as JSON"),
     ],
-)
-def test_a_number_beyond_64_bits_is_named_with_its_path(value: Any, message: str) -> None:
+    ids=["large", "small", "deep inside", "nested", "surrogate"],
+)  # fmt: skip
+def test_what_cannot_be_encoded_is_refused_with_its_path(value: Any, message: str) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        encode_request(a_call(x={"y": value}), an_endpoint())
+        sent(decoded(x=value))
+
     assert message in caught.value.message
 
 
-def test_too_deep_a_value_is_named() -> None:
-    deep: Any = 1
-    for _ in range(300):
-        deep = [deep]
-    with pytest.raises(InvalidRequestError, match="deeper than 254"):
-        encode_request(a_call(x=deep), an_endpoint())
+@pytest.mark.parametrize("value", [2**64 - 1, -(2**63), True])
+def test_the_widest_integers_are_sent(value: int) -> None:
+    assert value == sent(decoded(x=value))["x"]
 
 
-def test_a_lone_surrogate_that_got_through_is_refused_here() -> None:
-    with pytest.raises(InvalidRequestError, match="cannot be encoded"):
-        encode_request(a_call(x="\ud800"), an_endpoint())
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = st.sampled_from(
+    ["model", "models", "messages", "prompt", "stream", "max_tokens", "reasoning", "provider", "stop",
+     "tools", "reasoning_effort", "stream_options", "x"]
+)  # fmt: skip
+
+
+@given(
+    st.dictionaries(FIELDS, JSON | st.fixed_dictionaries({"effort": JSON}), max_size=6),
+    st.sampled_from(["chat", "completions"]),
+)
+def test_any_document_is_sent_on_or_refused(document: dict[str, Any], surface: Any) -> None:
+    try:
+        call = decode_request({**BASE, **document}, surface)
+        body = sent(call)
+    except InvalidRequestError:
+        return
+
+    assert not (OURS | STRIPPED) & set(body)
+    assert 1 <= len(call.models) <= 1 + FALLBACKS_MAX

@@ -1,204 +1,317 @@
-"""Replies written: what must change changes, all else stays as it came."""
+"""Events to what an SDK reads: our names, our ids, our bill; the rest as it came."""
 
 from typing import Any
 
 import orjson
 import pytest
 
-from proxy.dialects.openai_chat.writing import Writing
+from proxy.dialects.openai_chat.writing import DONE, Writing, encode_response, usage_document
 from proxy.errors import UpstreamTimeoutError
+from proxy.model.call import Surface
 from proxy.model.event import (
     Charged,
     Ended,
+    Event,
     Failed,
     Finished,
     Native,
     Reasoning,
+    Started,
     Text,
     ToolCall,
     Usage,
 )
 from proxy.units import NanoDollars
-from tests.fakes.things import a_call, an_endpoint, chunk, said
+from tests.fakes.things import a_call, an_endpoint
 
-USAGE = Usage(
-    10, 5, cached_tokens=4, raw={"completion_tokens_details": {"accepted_prediction_tokens": 1}}
+OURS = {"id": "gen-1-abc", "created": 1_700_000_000, "model": "maker/model", "provider": "Acme"}
+BILL = Charged(
+    Usage(11, 7, 4, reasoning_tokens=2), NanoDollars(1500), NanoDollars(500), NanoDollars(1000)
 )
-BILL = Charged(USAGE, NanoDollars(60_000), NanoDollars(20_000), NanoDollars(40_000))
-HEAD = {"id": "gen-1-abc", "created": 1_700_000_000, "model": "maker/model", "provider": "Acme"}
 
 
-def a_writing(*, stream: bool = True, completions: bool = False) -> Writing:
+def writing(*, stream: bool = True, surface: Surface = "chat") -> Writing:
     call = a_call(stream=stream)
-    call.surface = "completions" if completions else "chat"
-    return Writing(call, an_endpoint())
+    call.surface = surface
+    return encode_response(call, an_endpoint())
 
 
-def native(document: dict[str, Any]) -> list[Any]:
-    return [Native("openai-chat", document)]
+def native(**document: Any) -> Native:
+    return Native("openai-chat", document)
 
 
-def test_a_chunk_keeps_what_we_do_not_know() -> None:
-    document = {**chunk("hi", extra={"deep": [1]}), "system_fingerprint": "fp", "odd": True}
-    document["choices"][0]["odder"] = 1
-
-    sent = said(a_writing().feed(native(document)))[0]
-
-    assert HEAD.items() <= sent.items()
-    assert ("fp", True, 1, {"deep": [1]}) == (
-        sent["system_fingerprint"], sent["odd"], sent["choices"][0]["odder"], sent["choices"][0]["delta"]["extra"],
-    )  # fmt: skip
-    assert None is sent["choices"][0]["native_finish_reason"]
+def told(sent: bytes) -> dict[str, Any]:
+    assert sent.startswith(b"data: ")
+    assert sent.endswith(b"\n\n")
+    document: dict[str, Any] = orjson.loads(sent[6:-2])
+    return document
 
 
-def test_padding_and_usage_are_taken_out() -> None:
-    document = {**chunk("hi"), "obfuscation": "xx", "x_groq": {"id": 1}, "usage": None}
+def a_choice(sent: bytes) -> dict[str, Any]:
+    choice: dict[str, Any] = told(sent)["choices"][0]
+    return choice
 
-    assert {"obfuscation", "x_groq", "usage"}.isdisjoint(
-        said(a_writing().feed(native(document)))[0]
+
+def test_a_frame_goes_on_with_our_names_and_what_else_it_held_in_order() -> None:
+    frame = native(
+        id="up", zz=1, object="x", created=5, model="up", choices=[], system_fingerprint="fp"
+    )
+    document = told(writing().feed([frame]))
+
+    assert OURS == {key: document[key] for key in OURS}
+    assert "chat.completion.chunk" == document["object"]
+    assert (1, "fp") == (document["zz"], document["system_fingerprint"])
+    assert ["id", "zz", "object", "created", "model", "choices"] == list(document)[:6]
+
+
+@pytest.mark.parametrize("name", ["usage", "obfuscation", "x_groq"])
+def test_what_is_ours_to_say_or_padding_is_dropped(name: str) -> None:
+    choices = [{"index": 0, "delta": {}}]
+
+    assert name not in told(writing().feed([native(choices=choices, **{name: {}})]))
+
+
+def test_a_chunk_of_usage_alone_is_not_sent() -> None:
+    assert b"" == writing().feed([native(choices=[], usage={}), Usage()])
+    assert b"" == writing().feed([native(usage={}), Usage()])
+
+
+def test_a_chunk_without_choices_that_says_something_else_is_sent() -> None:
+    assert [] == told(writing().feed([native(choices=[], prompt_filter_results=[])]))["choices"]
+
+
+def test_unknown_fields_of_choices_and_deltas_go_on() -> None:
+    choice = a_choice(
+        writing().feed(
+            [native(choices=[{"index": 0, "token_id": 5, "delta": {"content": "a", "x": [1]}}])]
+        )
     )
 
-
-def test_a_chunk_that_only_brings_usage_says_nothing() -> None:
-    assert b"" == a_writing().feed(native({"choices": [], "usage": {}}))
-    assert b"" == a_writing().feed([])
-    assert b"" == a_writing().feed([Ended()])
-
-
-def test_a_chunk_without_choices_that_says_something_else_is_passed_on() -> None:
-    sent = said(a_writing().feed(native({"choices": [], "prompt_filter_results": [1]})))
-
-    assert [1] == sent[0]["prompt_filter_results"]
-
-
-def test_the_finish_reason_is_normalised_and_the_native_one_kept() -> None:
-    sent = said(
-        a_writing().feed([*native(chunk(finish="max_tokens")), Finished("length", "max_tokens")])
-    )[0]
-
-    assert ("length", "max_tokens") == (
-        sent["choices"][0]["finish_reason"],
-        sent["choices"][0]["native_finish_reason"],
-    )
-
-
-def test_a_stream_ends_with_usage_that_repeats_the_finish_reason_and_a_terminator() -> None:
-    writing = a_writing()
-    writing.feed([*native(chunk(finish="eos")), Finished("stop", "eos")])
-    sent = writing.feed([BILL])
-    last = said(sent)[0]
-
-    assert sent.endswith(b"data: [DONE]\n\n")
-    assert {"role": "assistant", "content": ""} == last["choices"][0]["delta"]
-    assert ("stop", "eos") == (
-        last["choices"][0]["finish_reason"],
-        last["choices"][0]["native_finish_reason"],
-    )
-    assert (10, 5, 15, 0.00006, False) == tuple(
-        last["usage"][k]
-        for k in ("prompt_tokens", "completion_tokens", "total_tokens", "cost", "is_byok")
-    )
-    assert 4 == last["usage"]["prompt_tokens_details"]["cached_tokens"]
-    assert 1 == last["usage"]["completion_tokens_details"]["accepted_prediction_tokens"]
-    assert {
-        "upstream_inference_cost",
-        "upstream_inference_prompt_cost",
-        "upstream_inference_completions_cost",
-    } == set(last["usage"]["cost_details"])
-
-
-def test_a_whole_reply_is_sent_when_it_is_billed() -> None:
-    writing = a_writing(stream=False)
-    document = {
-        "id": "x",
-        "choices": [{"message": {"role": "assistant", "content": "hi"}, "finish_reason": "stop"}],
-        "usage": {},
-    }
-
-    assert b"" == writing.feed([*native(document), Finished("stop", "stop")])
-    sent = orjson.loads(writing.feed([BILL]))
-
-    assert HEAD.items() <= sent.items()
-    assert "chat.completion" == sent["object"]
-    assert None is sent["system_fingerprint"]
-    assert (0, "stop", "stop") == tuple(
-        sent["choices"][0][k] for k in ("index", "finish_reason", "native_finish_reason")
-    )
-    assert 15 == sent["usage"]["total_tokens"]
-
-
-def test_a_reply_that_names_no_finish_reason_gets_one() -> None:
-    writing = a_writing(stream=False)
-    writing.feed(
-        [*native({"choices": [{"index": 0, "message": {"content": "x"}}]}), Finished("stop", "")]
-    )
-
-    assert "stop" == orjson.loads(writing.feed([BILL]))["choices"][0]["finish_reason"]
+    assert (5, {"content": "a", "x": [1]}) == (choice["token_id"], choice["delta"])
 
 
 @pytest.mark.parametrize(
-    ("completions", "kind"), [(False, "chat.completion.chunk"), (True, "text_completion")]
+    ("native_reason", "told_reason"),
+    [("eos", "stop"), ("max_tokens", "length"), (None, None), ("", None), ("new", "stop")],
 )
-def test_the_surface_gives_the_object_its_name(completions: bool, kind: str) -> None:
-    writing = a_writing(completions=completions)
+def test_a_reason_is_told_in_our_word_and_in_the_providers(
+    native_reason: Any, told_reason: str | None
+) -> None:
+    choice = a_choice(
+        writing().feed(
+            [native(choices=[{"index": 0, "delta": {}, "finish_reason": native_reason}])]
+        )
+    )
+
+    assert (told_reason, native_reason or None) == (
+        choice["finish_reason"],
+        choice["native_finish_reason"],
+    )
+
+
+def test_what_the_reader_concluded_counts_more_than_the_word() -> None:
+    frame = native(choices=[{"index": 0, "delta": {}, "finish_reason": "stop"}])
 
     assert (
-        kind
-        == said(writing.feed(native({"choices": [{"index": 0, "text": "x", "delta": {}}]})))[0][
-            "object"
+        "tool_calls"
+        == a_choice(writing().feed([frame, Finished("tool_calls", "stop")]))["finish_reason"]
+    )
+
+
+@pytest.mark.parametrize("index", [None, "0", 1.0])
+def test_a_choice_without_an_index_gets_one(index: Any) -> None:
+    assert 0 == a_choice(writing().feed([native(choices=[{"index": index, "delta": {}}])]))["index"]
+
+
+def test_a_choice_without_its_delta_gets_one() -> None:
+    assert {} == a_choice(writing().feed([native(choices=[{"finish_reason": "stop"}])]))["delta"]
+
+
+def test_a_choice_that_is_no_object_is_left_as_it_is() -> None:
+    assert [5] == told(writing().feed([native(choices=[5])]))["choices"]
+
+
+@pytest.mark.parametrize(
+    ("delta", "reasoning"),
+    [({"reasoning_content": "hm"}, "hm"), ({"reasoning": "a", "reasoning_content": "b"}, "a"),
+     ({"reasoning": "a"}, "a"), ({}, None)],
+)  # fmt: skip
+def test_reasoning_is_told_under_the_name_openrouter_gives_it(delta: Any, reasoning: Any) -> None:
+    choice = a_choice(writing().feed([native(choices=[{"index": 0, "delta": delta}])]))
+
+    assert reasoning == choice["delta"].get("reasoning")
+
+
+def test_a_legacy_completion_has_text_and_no_delta() -> None:
+    sent = writing(surface="completions").feed([native(choices=[{"index": 0, "text": "Hi"}])])
+
+    assert "text_completion" == told(sent)["object"]
+    assert {
+        "index": 0,
+        "text": "Hi",
+        "finish_reason": None,
+        "native_finish_reason": None,
+    } == a_choice(sent)
+
+
+def test_the_bill_closes_a_stream_for_every_choice_that_finished() -> None:
+    writer = writing()
+    writer.feed(
+        [native(choices=[]), Finished("length", "max_tokens", 1), Finished("stop", "eos", 0)]
+    )
+    sent = writer.feed([BILL])
+
+    assert sent.endswith(DONE)
+    document = told(sent.removesuffix(DONE))
+    assert [(0, "stop", "eos"), (1, "length", "max_tokens")] == [
+        (c["index"], c["finish_reason"], c["native_finish_reason"]) for c in document["choices"]
+    ]
+    assert usage_document(BILL) == document["usage"]
+    assert OURS == {key: document[key] for key in OURS}
+
+
+@pytest.mark.parametrize(
+    ("surface", "said"),
+    [("chat", {"delta": {"role": "assistant", "content": ""}}), ("completions", {"text": ""})],
+)
+def test_a_bill_without_a_reason_says_stop(surface: Surface, said: dict[str, Any]) -> None:
+    choice = a_choice(writing(surface=surface).feed([BILL]).removesuffix(DONE))
+
+    assert {
+        "index": 0,
+        **said,
+        "finish_reason": "stop",
+        "native_finish_reason": "stop",
+        "logprobs": None,
+    } == choice
+
+
+def test_the_terminator_of_the_provider_is_not_ours() -> None:
+    assert b"" == writing().feed([Ended()])
+    assert b"" == writing().feed([])
+
+
+@pytest.mark.parametrize(
+    ("surface", "said"), [("chat", {"delta": {"content": ""}}), ("completions", {"text": ""})]
+)
+def test_a_failure_in_a_stream_is_an_event_with_an_error_and_the_end(
+    surface: Surface, said: dict[str, Any]
+) -> None:
+    sent = writing(surface=surface).feed([Failed(UpstreamTimeoutError("late"))])
+
+    assert sent.endswith(DONE)
+    document = told(sent.removesuffix(DONE))
+    assert {"code": 504, "message": "late", "metadata": {"error_type": "timeout"}} == document[
+        "error"
+    ]
+    assert [
+        {"index": 0, **said, "finish_reason": "error", "native_finish_reason": "error"}
+    ] == document["choices"]
+
+
+def test_a_failure_of_a_whole_reply_is_its_body() -> None:
+    sent = writing(stream=False).feed([Failed(UpstreamTimeoutError("late"))])
+
+    assert ["error"] == list(orjson.loads(sent))
+
+
+def whole(events: list[Event], surface: Surface = "chat") -> dict[str, Any]:
+    writer = writing(stream=False, surface=surface)
+    assert b"" == writer.feed(events)
+    document: dict[str, Any] = orjson.loads(writer.feed([BILL]))
+    return document
+
+
+def test_a_whole_reply_is_sent_with_its_bill_at_the_end() -> None:
+    choice = {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "eos"}
+    document = whole(
+        [
+            native(id="up", choices=[choice], usage={"x": 1}, zz=1),
+            Text("Hi"),
+            Finished("stop", "eos"),
         ]
     )
-    assert ("text" in said(writing.feed([BILL]))[0]["choices"][0]) is completions
 
-
-def test_events_of_another_dialect_become_chunks() -> None:
-    writing = a_writing()
-    events = [
-        Native("other", {}),
-        Reasoning("hm"),
-        Text("a"),
-        Text("b"),
-        ToolCall(0, "c", "f", "{}"),
-        Finished("stop", "end"),
-    ]
-
-    choice = said(writing.feed(events))[0]["choices"][0]
-
-    assert ("ab", "hm") == (choice["delta"]["content"], choice["delta"]["reasoning"])
-    assert [
-        {"index": 0, "type": "function", "function": {"arguments": "{}", "name": "f"}, "id": "c"}
-    ] == choice["delta"]["tool_calls"]
-    assert ("stop", "end") == (choice["finish_reason"], choice["native_finish_reason"])
-
-
-def test_events_of_another_dialect_become_a_message() -> None:
-    writing = a_writing(stream=False)
-    writing.feed([Text("ab"), ToolCall(0, arguments="{}"), Finished("stop", "end")])
-
-    assert "ab" == orjson.loads(writing.feed([BILL]))["choices"][0]["message"]["content"]
-    plain = a_writing(stream=False, completions=True)
-    plain.feed([Text("ab")])
-    assert "ab" == orjson.loads(plain.feed([BILL]))["choices"][0]["text"]
-
-
-@pytest.mark.parametrize("completions", [False, True])
-def test_a_failure_in_a_stream_is_one_chunk_and_the_terminator(completions: bool) -> None:
-    sent = a_writing(completions=completions).feed([Failed(UpstreamTimeoutError("late"))])
-    last = said(sent)[0]
-
-    assert (504, "late", "timeout") == (
-        last["error"]["code"],
-        last["error"]["message"],
-        last["error"]["metadata"]["error_type"],
+    assert "chat.completion" == document["object"]
+    assert "usage" == list(document)[-1]
+    assert usage_document(BILL) == document["usage"]
+    assert (1, None) == (document["zz"], document["system_fingerprint"])
+    assert ("stop", "eos") == tuple(
+        document["choices"][0][key] for key in ("finish_reason", "native_finish_reason")
     )
-    assert "error" == last["choices"][0]["finish_reason"]
-    assert sent.endswith(b"data: [DONE]\n\n")
 
 
-def test_a_failure_of_a_whole_reply_is_the_envelope() -> None:
+def test_a_whole_reply_without_a_reason_gets_the_readers() -> None:
+    choice = {"index": 0, "message": {"content": "Hi"}, "finish_reason": None}
+    told_choice = whole([native(choices=[choice], system_fingerprint="fp"), Finished("stop", "")])[
+        "choices"
+    ][0]
+
+    assert ("stop", None) == (told_choice["finish_reason"], told_choice["native_finish_reason"])
+
+
+def test_a_whole_reply_nobody_finished_has_no_reason() -> None:
     assert (
-        504
-        == orjson.loads(a_writing(stream=False).feed([Failed(UpstreamTimeoutError("late"))]))[
-            "error"
-        ]["code"]
+        None
+        is whole([native(choices=[{"index": 0, "message": {}}])])["choices"][0]["finish_reason"]
     )
+
+
+FOREIGN: list[Event] = [
+    Native("other", {}), Started("up", "m"), Reasoning("h"), Reasoning("m"), Text("H"), Text("i"),
+    ToolCall(0, "c", "f", "{"), ToolCall(0, arguments="}"), Finished("tool_calls", "tool_use"), Usage(),
+]  # fmt: skip
+
+
+def test_events_of_another_dialect_are_composed() -> None:
+    choice = a_choice(writing().feed(FOREIGN))
+
+    assert {
+        "role": "assistant",
+        "content": "Hi",
+        "reasoning": "hm",
+        "tool_calls": [
+            {
+                "index": 0,
+                "type": "function",
+                "function": {"arguments": "{", "name": "f"},
+                "id": "c",
+            },
+            {"index": 0, "type": "function", "function": {"arguments": "}"}},
+        ],
+    } == choice["delta"]
+    assert ("tool_calls", "tool_use") == (choice["finish_reason"], choice["native_finish_reason"])
+
+
+def test_a_whole_reply_of_another_dialect_is_composed() -> None:
+    assert {"role": "assistant", "content": "Hi"} == whole([Text("Hi")])["choices"][0]["message"]
+    assert None is whole([Finished("stop", "x")])["choices"][0]["message"]["content"]
+    assert "Hi" == whole([Text("Hi")], "completions")["choices"][0]["text"]
+    assert "" == whole([Finished("stop", "x")], "completions")["choices"][0]["text"]
+
+
+def test_usage_is_told_normalised_with_the_providers_details_and_the_cost() -> None:
+    raw: dict[str, Any] = {
+        "prompt_tokens_details": {"cached_tokens": 99, "text_tokens": 7},
+        "completion_tokens_details": {"accepted_prediction_tokens": 1},
+    }
+    usage = Usage(11, 7, 4, 1, 2, 3, 5, raw=raw)
+
+    assert {
+        "prompt_tokens": 11,
+        "completion_tokens": 7,
+        "total_tokens": 18,
+        "cost": 0.0000015,
+        "is_byok": False,
+        "prompt_tokens_details": {
+            "cached_tokens": 4, "text_tokens": 7, "cache_write_tokens": 1, "audio_tokens": 3,
+        },
+        "cost_details": {
+            "upstream_inference_cost": 0.0000015,
+            "upstream_inference_prompt_cost": 0.0000005,
+            "upstream_inference_completions_cost": 0.000001,
+        },
+        "completion_tokens_details": {
+            "accepted_prediction_tokens": 1, "reasoning_tokens": 2, "image_tokens": 5,
+        },
+    } == usage_document(Charged(usage, NanoDollars(1500), NanoDollars(500), NanoDollars(1000)))  # fmt: skip
