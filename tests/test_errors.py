@@ -7,6 +7,7 @@ from proxy.errors import (
     DownstreamError,
     HedgerowError,
     InvalidRequestError,
+    ShedError,
     StaleConnectionError,
     UpstreamCredentialError,
     UpstreamError,
@@ -48,8 +49,8 @@ def test_a_fault_of_the_client_is_a_4xx_and_never_retried(kind: type[HedgerowErr
 
 
 @pytest.mark.parametrize("kind", EVERY, ids=lambda kind: kind.__name__)
-def test_only_providers_errors_are_retried(kind: type[HedgerowError]) -> None:
-    assert kind.retry == "never" or issubclass(kind, UpstreamError)
+def test_only_what_another_endpoint_may_do_better_is_retried(kind: type[HedgerowError]) -> None:
+    assert kind.retry == "never" or issubclass(kind, UpstreamError | ShedError)
 
 
 def test_a_refused_key_of_ours_is_not_shown_as_the_clients() -> None:

@@ -32,7 +32,7 @@ class Delivered:
                 self.output_bytes += len(event.text.encode("utf-8", "replace"))
             elif isinstance(event, ToolCall):
                 content += 1
-                self.output_bytes += len(event.arguments) + len(event.name)
+                self.output_bytes += len((event.arguments + event.name).encode("utf-8", "replace"))
             elif isinstance(event, Usage):
                 self.usage = event
             elif isinstance(event, Finished):

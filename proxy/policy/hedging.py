@@ -72,9 +72,8 @@ def next_move(race: Race, *, now: Seconds) -> Move:
     assert 0 <= running <= race.started <= len(offers)
     if race.winner is not None:
         return Commit(race.winner)
-    if race.failures and race.failures[-1].error.retry == "never" and not running:
-        return GiveUp(race.failures)
-    if race.started == len(offers):
+    spent = race.started == len(offers) or any(f.error.retry == "never" for f in race.failures)
+    if spent:
         return Wait(math.inf) if running else GiveUp(race.failures)
     hedge_at = race.newest + race.plan.hedge_after_s
     if running == 0:

@@ -24,7 +24,7 @@ class EventTooLargeError(Exception):
 class EventSplitter:
     """Cuts a byte stream into events; keeps at most `event_bytes_max` of an unfinished one."""
 
-    __slots__ = ("_at_start", "_max", "_searched", "carry")
+    __slots__ = ("_max", "_searched", "carry")
 
     def __init__(self, event_bytes_max: int) -> None:
         self.carry = b""
@@ -32,7 +32,6 @@ class EventSplitter:
         self._max = event_bytes_max
         self._searched = 0
         """Length of `carry` that is known to hold no end of an event."""
-        self._at_start = True
 
     def feed(self, data: bytes) -> list[bytes]:
         """Return the raw events that are complete now, line ends included.

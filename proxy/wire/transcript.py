@@ -81,8 +81,11 @@ class Transcript:
                 if self._template is not None and not splitter.carry and body.between_chunks:
                     position = self._splice_chunks(data, position, ascii_only=ascii_only)
                 start, end, position = body.step(data, position)
-                if start < end and self._template is not None and not splitter.carry:
-                    start = self._splice(data, start, end, ascii_only=ascii_only)
+                if start < end and self._template is not None:
+                    if splitter.carry:
+                        start = self._mend(data, start, end)
+                    if not splitter.carry:
+                        start = self._splice(data, start, end, ascii_only=ascii_only)
                 if start < end:
                     self._translate(data[start:end])
             if self.ended:
@@ -98,6 +101,14 @@ class Transcript:
         if body.done and not self.ended and self.failure is None:
             self._complete()
         return self._take()
+
+    def _mend(self, data: bytes, start: int, end: int) -> int:
+        """Translate the event that a read has cut in two; return where the next one begins."""
+        blank = data.find(b"\n\n", start, end)
+        if blank < 0:
+            return start
+        self._translate(data[start : blank + 2])
+        return blank + 2
 
     def _finish_body(self, data: bytes, position: int) -> None:
         """Behind the terminator only the body's own end may come, for the connection to serve again."""

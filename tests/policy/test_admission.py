@@ -65,3 +65,8 @@ def test_brackets_are_no_cloak_for_another_name(header: bytes) -> None:
     value = b"[::1].evil.test" if header == b"host" else b"http://[::1].evil.test"
 
     assert None is not foreign({header: value}, local=True)
+
+
+@pytest.mark.parametrize("origin", [b"http://[::1]", b"http://[::1]:3000"])
+def test_brackets_around_loopback_are_fine_with_a_port_and_without(origin: bytes) -> None:
+    assert None is foreign({b"origin": origin}, local=True)

@@ -1,5 +1,6 @@
-"""Bills: integers, rounded once a part, never above what was held."""
+"""Bills: integers, rounded once, never above what was held."""
 
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 import pytest
@@ -49,12 +50,19 @@ def test_a_bill_is_whole_nanodollars_and_the_sum_of_its_parts(usage: Usage, pric
 
 
 @given(usages(), PRICES)
-def test_a_part_is_off_by_less_than_a_nanodollar_since_only_the_sum_is_rounded_once(
-    usage: Usage, prices: Prices
-) -> None:
-    exact = usage.completion_tokens * prices.completion
+def test_a_bill_is_rounded_once_half_up(usage: Usage, prices: Prices) -> None:
+    read = prices.prompt if prices.cache_read is None else prices.cache_read
+    write = prices.prompt if prices.cache_write is None else prices.cache_write
+    plain = usage.prompt_tokens - usage.cached_tokens - usage.cache_write_tokens
+    exact = (
+        Decimal(plain) * prices.prompt
+        + usage.cached_tokens * read
+        + usage.cache_write_tokens * write
+        + usage.completion_tokens * prices.completion
+        + prices.request
+    ) / MILLION
 
-    assert abs(bill(usage, prices).completion_cost * MILLION - exact) <= MILLION
+    assert exact.quantize(Decimal(1), ROUND_HALF_UP) == bill(usage, prices).cost
 
 
 @given(usages(prompt_max=400, output_max=50), PRICES)

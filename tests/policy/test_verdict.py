@@ -4,6 +4,7 @@ import pytest
 
 from proxy.errors import (
     HedgerowError,
+    ShedError,
     UpstreamOverloadedError,
     UpstreamRateLimitError,
     UpstreamTimeoutError,
@@ -78,3 +79,7 @@ def test_a_rate_limit_says_whose_it_is() -> None:
 
     assert "upstream_provider_shared_pool" == error.metadata["limit_source"]
     assert "limit_source" not in conclude((failed(UpstreamTimeoutError("x")),)).metadata
+
+
+def test_a_fault_of_ours_is_not_put_down_to_the_provider() -> None:
+    assert "provider_name" not in conclude((failed(ShedError("full")),)).metadata

@@ -38,6 +38,7 @@ class FakeConnection:
         self.queued: list[bytes] = []
         self.sent = b""
         self._connect = connect
+        self._due: float | None = None
 
     def offer_addresses(self, addresses: list[Any]) -> None:
         self.addressed = True
@@ -57,8 +58,10 @@ class FakeConnection:
 
     async def receive(self) -> bytes:
         await trio.lowlevel.checkpoint()
-        while self.said and isinstance(self.said[0], float):
-            await trio.sleep(self.said[0])
+        while self.said and isinstance(silence_s := self.said[0], float):
+            self._due = trio.current_time() + silence_s if self._due is None else self._due
+            await trio.sleep_until(self._due)
+            self._due = None
             self.said.popleft()
         said = self.said.popleft() if self.said else b""
         if isinstance(said, Exception):
@@ -89,7 +92,7 @@ class FakePool:
         await trio.lowlevel.checkpoint()
         return [(2, ("127.0.0.1", 1))]
 
-    def give(self, connection: FakeConnection) -> None:
+    def give(self, connection: FakeConnection, tail: bytes = b"") -> None:
         self.given.append(connection)
 
     def discard(self, connection: FakeConnection) -> None:
@@ -216,7 +219,7 @@ FAILURES: dict[str, tuple[list[Said], str]] = {
     "compression": ([head(SSE, "Content-Encoding: gzip", "Content-Length: 5")], "compressed"),
     "a redirect": ([head("Location: /", "Content-Length: 0", status="302 Found")], "redirected"),
     "a web page": ([head("Content-Type: text/html", "Content-Length: 5"), b"<htm"], "web page"),
-    "both framings": ([head("Content-Length: 5", "Transfer-Encoding: chunked")], "contradictory"),
+    "both framings": ([head("Content-Length: 5", "Transfer-Encoding: chunked")], "malformed"),
     "a bad chunk": ([head(SSE, "Transfer-Encoding: chunked"), b"zz\r\n"], "framing"),
     "an endless head": ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000], "size limit"),
     "a short stream": ([head(SSE, "Transfer-Encoding: chunked"), b""], "early"),

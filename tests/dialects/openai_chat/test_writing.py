@@ -6,7 +6,7 @@ import orjson
 import pytest
 
 from proxy.dialects.openai_chat.writing import DONE, Writing, encode_response, usage_document
-from proxy.errors import UpstreamTimeoutError
+from proxy.errors import UpstreamTimeoutError, UpstreamUnavailableError
 from proxy.model.call import Surface
 from proxy.model.event import (
     Charged,
@@ -315,3 +315,13 @@ def test_usage_is_told_normalised_with_the_providers_details_and_the_cost() -> N
             "accepted_prediction_tokens": 1, "reasoning_tokens": 2, "image_tokens": 5,
         },
     } == usage_document(Charged(usage, NanoDollars(1500), NanoDollars(500), NanoDollars(1000)))  # fmt: skip
+
+
+@pytest.mark.parametrize("stream", [True, False])
+def test_a_reply_nested_deeper_than_can_be_written_is_the_providers_failure(stream: bool) -> None:
+    deep = orjson.loads(b"[" * 300 + b"]" * 300)
+    writer = writing(stream=stream)
+
+    with pytest.raises(UpstreamUnavailableError, match="too deep"):
+        writer.feed([native(choices=[], x=deep)])
+        writer.feed([BILL])

@@ -1,0 +1,141 @@
+"""A gateway and the provider behind it in a thread of their own, for SDKs that bring their own loop.
+
+    with threaded_rig(recordings) as rig:
+        client = openai.OpenAI(base_url=rig.api, api_key=KEY)
+
+The gateway runs in keys mode and serves what the replay server answers under the same names, so that
+one call may go through the gateway or straight to the provider: `rig.api` or `rig.provider`.
+"""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import trio
+
+from proxy.catalog.loader import build_catalog
+from proxy.config import parse_settings
+from proxy.server import running
+from tests.fakes import wire_faults
+from tests.fakes.connection import Served
+from tests.fakes.recordings import Recording
+from tests.fakes.replay import Replay, serve_replay
+from tests.fakes.scripts import SCRIPTS
+
+T = TypeVar("T")
+
+KEY = "sk-hr-v1-of-the-sdk-tests"
+PACING = {"quick": "seed=3", "slow": "delay_s=0.02"}
+"""Options of the replay server, one provider each."""
+START_S = STOP_S = 30.0
+STALLED = "fault/stall-mid-body?after=5"
+
+
+@dataclass(frozen=True)
+class ThreadedRig:
+    """Where to call, and what the provider saw."""
+
+    gateway: str
+    """`http://127.0.0.1:<port>`"""
+    provider: str
+    """Base URL of the provider, for an SDK that is pointed straight at it."""
+    replay: Replay
+    token: trio.lowlevel.TrioToken
+    scope: trio.CancelScope
+
+    @property
+    def api(self) -> str:
+        """Base URL of the API."""
+        return f"{self.gateway}/api/v1"
+
+    def inside(self, work: Callable[[], T]) -> T:
+        """Run a function in the rig's thread."""
+        return trio.from_thread.run_sync(work, trio_token=self.token)
+
+    def now(self) -> float:
+        """The clock that `Served` is stamped with, seconds."""
+        return self.inside(trio.current_time)
+
+    def newest(self, model: str, count: int = 1) -> list[Served]:
+        """The last requests for this upstream model, oldest first."""
+        return self.inside(lambda: self.replay.served(model)[-count:])
+
+    def closed(self, model: str, within_s: float = 2.0) -> Served:
+        """The newest request for this upstream model, once its connection has ended."""
+        served = self.newest(model)[0]
+
+        async def wait() -> None:
+            with trio.move_on_after(within_s):
+                await served.closed.wait()
+
+        trio.from_thread.run(wait, trio_token=self.token)
+        return served
+
+
+@contextmanager
+def threaded_rig(recordings: Iterable[Recording]) -> Iterator[ThreadedRig]:
+    """Run it while the block runs."""
+    ready: Future[ThreadedRig] = Future()
+    thread = threading.Thread(target=_live, args=(tuple(recordings), ready), name="sdk-rig")
+    thread.start()
+    rig = ready.result(START_S)
+    try:
+        yield rig
+    finally:
+        rig.token.run_sync_soon(rig.scope.cancel)
+        thread.join(STOP_S)
+        assert not thread.is_alive()
+
+
+def _live(recordings: tuple[Recording, ...], ready: Future[ThreadedRig]) -> None:
+    try:
+        trio.run(_serve, recordings, ready)
+    except BaseException as error:
+        if ready.done():
+            raise
+        ready.set_exception(error)
+
+
+async def _serve(recordings: tuple[Recording, ...], ready: Future[ThreadedRig]) -> None:
+    async with serve_replay(recordings) as replay:
+        settings = parse_settings(_document(replay.url, recordings), origin="the SDK tests")
+        catalog = build_catalog(settings, environ={})
+        keys = frozenset({hashlib.sha256(KEY.encode()).hexdigest()})
+        async with running(settings, catalog, keys=keys, environ={}) as gateway:
+            with trio.CancelScope() as scope:
+                provider = f"{replay.url}/~{PACING['quick']}/v1"
+                token = trio.lowlevel.current_trio_token()
+                ready.set_result(ThreadedRig(gateway.urls[0], provider, replay, token, scope))
+                await trio.sleep_forever()
+
+
+def _document(url: str, recordings: tuple[Recording, ...]) -> dict[str, Any]:
+    """Settings: a client may say a recording's name, as it is the provider's own for the model."""
+    faults = {f"fault/{kind}": f"fault/{kind}" for kind in wire_faults.kinds()}
+    synthetic = {f"synthetic/{name}": f"synthetic/{name}" for name in SCRIPTS}
+    statuses = {f"fault/status-{n}": f"fault/status-{n}" for n in (400, 401, 403, 404, 429, 500)}
+    recorded = {f"recorded/{n}": recording.name for n, recording in enumerate(recordings)}
+    quick = {"echo/back": "echo"} | synthetic | faults | statuses | recorded
+    return {
+        "catalog": "none",
+        "server": {"bind": ["127.0.0.1:0"], "data": ""},
+        "auth": {"mode": "keys"},
+        "providers": {
+            name: {"base_url": f"{url}/~{pacing}/v1", "name": name.title()}
+            for name, pacing in PACING.items()
+        },
+        "models": [
+            *(_model(id_, "quick", upstream) for id_, upstream in quick.items()),
+            _model("slow/long", "slow", "synthetic/long"),
+            _model("slow/stalled", "slow", STALLED),
+        ],
+    }
+
+
+def _model(id_: str, provider: str, upstream: str) -> dict[str, Any]:
+    endpoint = {"provider": provider, "upstream_model": upstream, "prices": "free"}
+    return {"id": id_, "context_length": 1_000_000, "endpoints": [endpoint]}
