@@ -148,9 +148,8 @@ class Writing:
             return encode({**self._whole, "usage": usage})
         choices: list[Json] = []
         for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
-            said: Document = (
-                {"delta": {"role": "assistant", "content": ""}} if self._chat else {"text": ""}
-            )
+            # No role: SDK helpers that put deltas together would make it "assistantassistant".
+            said: Document = {"delta": {"content": ""}} if self._chat else {"text": ""}
             choices.append(
                 {
                     "index": index,
