@@ -261,6 +261,7 @@ async def rig(
     pacing: str = "",
     provider: Mapping[str, Any] | None = None,
     server: Mapping[str, Any] | None = None,
+    complaints: bool = True,
     **tables: Any,
 ) -> AsyncIterator[Rig]:
     """Run it all while the block runs.
@@ -270,10 +271,11 @@ async def rig(
         urls: a provider's base URL, instead of its replay server's.
         pacing: options of the replay servers: "delay_s=0.01&cut_every=7".
         provider: further settings of both providers.
+        complaints: fail where the gateway logs an error.
         tables: further tables of the settings: `timeouts`, `limits`, ...
     """
     failure: BaseException | None = None
-    complaints = Complaints()
+    heard = Complaints()
     async with serve_replay() as one, serve_replay() as two:
         segment = f"/~{pacing}" if pacing else ""
         bases = {
@@ -293,7 +295,7 @@ async def rig(
         settings = parse_settings(document, origin="the test")
         variables = environ or {}
         catalog = build_catalog(settings, environ=variables)
-        with complaints.heard():
+        with heard.heard():
             async with running(settings, catalog, keys=frozenset(keys), environ=variables) as run:
                 try:
                     yield Rig(run, one, two)
@@ -301,7 +303,7 @@ async def rig(
                     failure = error  # raised below, outside the nurseries' groups
         if failure is not None:
             raise failure
-        assert not complaints.lines, complaints.lines
+        assert not (complaints and heard.lines), heard.lines
 
 
 class Complaints(logging.Handler):

@@ -120,7 +120,10 @@ async def test_addresses_are_resolved_once_in_a_while(
         asked.append(host)
         if host == "no.test":
             raise OSError("no such name")
-        return [(socket.AF_INET6, 1, 6, "", ("::1", port, 0, 0)), (socket.AF_INET, 1, 6, "", ("127.0.0.1", port))]
+        return [
+            (socket.AF_INET6, 1, 6, "", ("::1", port, 0, 0)),
+            (socket.AF_INET, 1, 6, "", ("127.0.0.1", port)),
+        ]
 
     monkeypatch.setattr(trio.socket, "getaddrinfo", getaddrinfo)
     clock: Any = trio.current_time

@@ -1,0 +1,147 @@
+"""Accepting and routing; one connection's bug is nobody else's."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import trio
+
+from proxy.doors import lane_server
+from proxy.doors.lane_server import ROUTES, is_loopback
+from tests.rig import chat_body, head, post, rig
+
+SERVED = {"a/m": ("synthetic/text",), "a/slow": ("fault/slow-start?delay_s=0.3",)}
+CHAT = "/api/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1", False), ("1.127.0.1", False),
+    ],
+)  # fmt: skip
+def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
+    assert loopback is is_loopback(host)
+
+
+@pytest.mark.parametrize("prefix", ["/api/v1/", "/v1/", "/api/v1", "/v1"])
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_every_spelling_of_a_path_is_routed(prefix: str, slash: str) -> None:
+    assert ("openai-chat", "chat") == ROUTES[f"{prefix}chat/completions{slash}"]
+    assert ("openai-chat", "completions") == ROUTES[f"{prefix}completions{slash}"]
+
+
+async def test_connections_are_counted() -> None:
+    async with rig(SERVED) as r, r.client() as client:
+        await client.ask(post(chat_body("a/m")))
+        reply = await client.ask(head("GET", "/metrics"), "GET")
+
+    assert "connections" in reply.body.decode()
+
+
+async def test_a_bug_is_a_masked_500_and_the_connection_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    real = lane_server.exchange
+    turns = iter([True, False])
+
+    async def buggy(*arguments: Any) -> int:
+        if next(turns):
+            await arguments[1].body(1 << 20)
+            raise ZeroDivisionError("secret")
+        return await real(*arguments)
+
+    monkeypatch.setattr(lane_server, "exchange", buggy)
+    with caplog.at_level(logging.ERROR):
+        async with rig(SERVED, complaints=False) as r, r.client() as client:
+            reply = await client.ask(post(chat_body("a/m")))
+            assert (500, "server") == (reply.status, reply.error["metadata"]["error_type"])
+            assert b"secret" not in reply.body
+            assert 200 == (await client.ask(post(chat_body("a/m")))).status
+    assert ["a request failed"] == [record.getMessage() for record in caplog.records]
+
+
+async def test_a_bug_in_the_middle_of_a_stream_cuts_it(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def buggy(_gateway: object, downstream: Any, *_: object) -> int:
+        await downstream.body(1 << 20)
+        downstream.start(200, b"")
+        downstream.write([b"some"])
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(lane_server, "exchange", buggy)
+    async with rig(SERVED, complaints=False) as r, r.client() as client:
+        reply = await client.ask(post(chat_body("a/m")))
+        assert (200, b"some", False) == (reply.status, reply.body, reply.whole)
+        assert 200 == (await r.raw(head("GET", "/healthz/live"), "GET")).status
+
+
+async def test_a_drain_answers_what_is_in_progress_and_lets_the_idle_go() -> None:
+    async with rig(SERVED) as r, r.client() as busy, r.client() as idle:
+        assert 200 == (await idle.ask(post(chat_body("a/m")))).status
+        await busy.send(post(chat_body("a/slow", stream=True)))
+        await r.one.wait_served(2)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(r.running.lane.drain)
+            assert await idle.ended()
+            reply = await busy.read()
+        assert "[DONE]" == reply.data[-1]
+        assert await busy.ended()
+        with pytest.raises(OSError, match="connect"):
+            await r.raw(head("GET", "/"), "GET")
+
+
+async def test_a_drain_with_nobody_there_returns_at_once() -> None:
+    async with rig(SERVED) as r:
+        with trio.fail_after(0.5):
+            await r.running.lane.drain()
+
+
+async def test_who_takes_too_long_is_reaped() -> None:
+    async with rig(SERVED, limits={"head_time_s": 0.1}) as r, r.client() as client:
+        await client.send(b"POST / HT")
+        with trio.fail_after(3):
+            reply = await client.read()
+        assert not reply.status or (408, "timeout") == (
+            reply.status, reply.error["metadata"]["error_type"],
+        )  # fmt: skip
+        assert await client.ended()
+
+
+async def test_running_out_of_descriptors_pauses_accepting(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    failing = iter([OSError(24, "too many open files")])
+
+    class Listener:
+        """Fails to accept once."""
+
+        def __init__(self, real: Any) -> None:
+            self._real = real
+
+        def accept(self) -> Any:
+            error = next(failing, None)
+            if error is not None:
+                raise error
+            return self._real.accept()
+
+        def __enter__(self) -> Any:
+            return self
+
+        def __exit__(self, *_: object) -> None:
+            self._real.close()
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(self._real, name)
+
+    real: Callable[..., Awaitable[None]] = lane_server.Lane._accept  # type: ignore[assignment]
+
+    async def accept(self: Any, listener: Any, nursery: trio.Nursery) -> None:
+        await real(self, Listener(listener), nursery)
+
+    monkeypatch.setattr(lane_server.Lane, "_accept", accept)
+    async with rig(SERVED) as r:
+        assert 200 == (await r.chat("a/m")).status
