@@ -44,7 +44,8 @@ class EpollDepartures:
     def forget(self, connection: Leaver) -> None:
         """Call before the socket is closed."""
         del self._watched[connection.fd]
-        self._epoll.unregister(connection.fd)
+        if not self._epoll.closed:  # at the end of a run nobody says who goes first
+            self._epoll.unregister(connection.fd)
 
     async def run(self) -> None:
         """Watch until cancelled."""

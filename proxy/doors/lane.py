@@ -130,14 +130,16 @@ class LaneConnection:
             return False
         limit = self._limits.head_bytes_max
         self.started = self.complete = self._busy = False
+        begun = bool(self._buffer)
         self.deadline = self._clock() + (
             self._limits.head_time_s if self._buffer else self._limits.idle_connection_s
         )
         while True:
-            if self._buffer[:2] == b"\r\n":
-                self._buffer = self._buffer.lstrip(
-                    b"\r\n"
-                )  # RFC 9112 2.2: be lenient before a request
+            blank = 0  # RFC 9112 2.2: be lenient about empty lines before a request
+            while self._buffer.startswith(b"\r\n", blank):
+                blank += 2
+            if blank:
+                self._buffer = self._buffer[blank:]
             end = self._buffer.find(b"\r\n\r\n", 0, limit + 4)
             if end >= 0:
                 break
@@ -147,8 +149,8 @@ class LaneConnection:
                 error.status = 431
                 raise error
             data = await self._more()
-            if not self._buffer:
-                self.deadline = self._clock() + self._limits.head_time_s
+            if not begun:
+                begun, self.deadline = True, self._clock() + self._limits.head_time_s
             self._buffer = self._buffer + data if self._buffer else data
         raw, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
         self._keep_alive = False  # until the head is understood

@@ -104,8 +104,10 @@ class Lane:
             if self._accepting.cancel_called and not self._connections:
                 self._empty.set()
             gateway.statistics.connection_closed()
-            self._departures.forget(connection)
-            sock.close()
+            try:
+                self._departures.forget(connection)
+            finally:
+                sock.close()
 
     async def _requests(self, connection: LaneConnection) -> None:
         try:

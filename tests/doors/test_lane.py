@@ -85,10 +85,21 @@ async def test_a_head_and_a_body_may_come_byte_by_byte(pair: Pair) -> None:
 
     async with trio.open_nursery() as nursery:
         nursery.start_soon(serve)
-        for byte in b"\r\n\r\n" + post(b"hello"):
+        for byte in post(b"hello"):
             pair.client.send(bytes([byte]))
             await trio.sleep(0)
     assert [b"hello"] == got
+
+
+@pytest.mark.parametrize("cut", range(1, 9))
+async def test_blank_lines_before_a_request_may_be_cut_anywhere(pair: Pair, cut: int) -> None:
+    data = b"\r\n\r\n\r\n" + GET
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(pair.lane.next_request)
+        pair.client.sendall(data[:cut])
+        await trio.testing.wait_all_tasks_blocked()
+        pair.client.sendall(data[cut:])
+    assert "/x" == pair.lane.head.path
 
 
 async def test_the_end_of_the_connection_is_a_departure(pair: Pair) -> None:

@@ -148,8 +148,9 @@ class Writing:
             return encode({**self._whole, "usage": usage})
         choices: list[Json] = []
         for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
-            # No role: SDK helpers that put deltas together would make it "assistantassistant".
-            said: Document = {"delta": {"content": ""}} if self._chat else {"text": ""}
+            # Empty: SDK helpers that put deltas together would make a role "assistantassistant", and
+            # an empty content out of none.
+            said: Document = {"delta": {}} if self._chat else {"text": ""}
             choices.append(
                 {
                     "index": index,
