@@ -10,6 +10,7 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import report, servers
+from bench.copies import describe, measure
 from bench.machine import facts, pinning
 from bench.rounds import PARTS, Bench, Reading, cold_start, one_round, preflight
 
@@ -56,6 +57,7 @@ def run(options: argparse.Namespace, console: Console) -> None:
         values = report.collect(_measure(bench, options.rounds, console))
     report.show(values, options.rounds, console)
     report.warn(values, console)
+    console.print(describe(measure()), highlight=False)
     console.print(f"saved: {report.save(bench, values)}", highlight=False, soft_wrap=True)
 
 
