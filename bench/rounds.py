@@ -12,7 +12,7 @@ from typing import Literal
 
 from bench import servers, ttfb
 from bench.load import Load, Loaded, check, saturate
-from bench.machine import Pinning
+from bench.machine import Pinning, cpu_s
 from bench.posts import KINDS, Kind
 from bench.servers import Target
 
@@ -80,12 +80,14 @@ METRICS = (
     Metric("ttfb.plain.p50", "  p50", "us"),
     Metric("ttfb.plain.p99", "  p99", "us"),
     Metric("ttfb.plain.late", "  client late by, p99", "us", ratio=False),
+    Metric("ttfb.plain.cpu", "  CPU per request, about", "us"),
     Metric("ttfb.plain.added_p50", "  added to direct, p50", "us", budget="<= 400 us"),
     Metric("ttfb.plain.added_p99", "  added to direct, p99", "us", budget="<= 2000 us"),
     Metric("ttfb.burst.rate", "first byte, streamed, at", "streams/s", ratio=False),
     Metric("ttfb.burst.p50", "  p50", "us"),
     Metric("ttfb.burst.p99", "  p99", "us"),
     Metric("ttfb.burst.late", "  client late by, p99", "us", ratio=False),
+    Metric("ttfb.burst.cpu", "  CPU per stream, about", "us"),
     Metric("ttfb.burst.added_p50", "  added to direct, p50", "us", budget="<= 400 us"),
     Metric("ttfb.burst.added_p99", "  added to direct, p99", "us", budget="<= 2000 us"),
     Metric("paced.rate", f"{STREAMS_PACED} streams paced at 5 ms", "events/s"),
@@ -169,12 +171,15 @@ def _first_bytes(
     direct: ttfb.Ttfb | None = None
     for target in bench.targets:
         say(f"first byte, {kind}, {rate:.0f}/s: {target.name}")
+        cpu = cpu_s(target.pid)
         seen = ttfb.measure(target, kind, rate, bench.seconds, bench.pins)
+        cpu = cpu_s(target.pid) - cpu
         direct = direct or seen
         yield Reading(f"ttfb.{kind}.rate", target.name, seen.rate)
         yield Reading(f"ttfb.{kind}.p50", target.name, seen.p50_us)
         yield Reading(f"ttfb.{kind}.p99", target.name, seen.p99_us)
         yield Reading(f"ttfb.{kind}.late", target.name, seen.late_p99_us)
+        yield Reading(f"ttfb.{kind}.cpu", target.name, cpu * 1e6 / (seen.rate * bench.seconds))
         if target in bench.proxies:
             yield Reading(f"ttfb.{kind}.added_p50", target.name, seen.p50_us - direct.p50_us)
             yield Reading(f"ttfb.{kind}.added_p99", target.name, seen.p99_us - direct.p99_us)
