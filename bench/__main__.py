@@ -10,12 +10,14 @@ from pathlib import Path
 from rich.console import Console
 
 from bench import report, servers
-from bench.copies import describe, measure
+from bench.copies import WAYS, describe, measure
 from bench.machine import facts, pinning
-from bench.rounds import PARTS, Bench, Reading, cold_start, one_round, preflight
+from bench.metrics import Reading
+from bench.rounds import PARTS, Bench, cold_start, one_round, preflight
 
 ROUNDS, SECONDS = 3, 3
 QUICK_ROUNDS, QUICK_SECONDS = 1, 2
+COLD_STARTS = 5
 SECONDS_MAX, ROUNDS_MAX = 60, 50
 WIDTH_PIPED = 120
 """Columns when the output is no terminal: the whole table."""
@@ -57,7 +59,9 @@ def run(options: argparse.Namespace, console: Console) -> None:
         values = report.collect(_measure(bench, options.rounds, console))
     report.show(values, options.rounds, console)
     report.warn(values, console)
-    console.print(describe(measure()), highlight=False)
+    report.show_budgets(values, console)
+    for way in WAYS:
+        console.print(describe(measure(way)), highlight=False, soft_wrap=True)
     console.print(f"saved: {report.save(bench, values)}", highlight=False, soft_wrap=True)
 
 
@@ -73,8 +77,9 @@ def _measure(bench: Bench, rounds: int, console: Console) -> Iterator[Reading]:
                 status.update(f"round {number} of {rounds}: {words}")
 
             yield from one_round(bench, say)
-            for target in bench.proxies if "coldstart" in bench.parts else ():
-                say(f"cold start: {target.name}")
+        for number in range(COLD_STARTS if "coldstart" in bench.parts else 0):
+            for target in bench.proxies:
+                status.update(f"cold start {number + 1} of {COLD_STARTS}: {target.name}")
                 yield from cold_start(bench, target.name)
 
 

@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.machine import Pinning, cpu_s, rss_kib, waited_s
+from bench.machine import Others, Pinning, cpu_s, rss_kib, waited_s
 from bench.posts import HEADERS, Kind
 from bench.servers import HOST, BenchError, Target
 
@@ -42,6 +42,8 @@ class Loaded:
     """Share of one core the target used; below ~0.95 it was not what limited the round."""
     core_taken: float
     """Share of the time the target was ready but others held its core: noise, for a proxy."""
+    others: float
+    """Cores that processes not ours kept busy, the load's core included."""
     rss_mib: float
     events_per_s: float
     """Events the mock wrote in paced streams meanwhile."""
@@ -65,8 +67,10 @@ def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
         script = Path(folder) / "post.lua"
         script.write_text(lua(target, load.kind))
         events, cpu, waited = _events_paced(mock), cpu_s(target.pid), waited_s(target.pid)
+        others = Others()
         result = _wrk(target, load, script, pins)
         cpu, events = cpu_s(target.pid) - cpu, _events_paced(mock) - events
+        busy_others = others.cores()
         waited, rss = waited_s(target.pid) - waited, rss_kib(target.pid) / 1024
     time.sleep(SETTLE_S)
     if result["failed"] or not result["requests"]:
@@ -78,6 +82,7 @@ def saturate(target: Target, mock: Target, load: Load, pins: Pinning) -> Loaded:
         cpu_us_per_request=cpu * 1e6 / result["requests"],
         core_busy=cpu * 1e6 / result["duration_us"],
         core_taken=waited * 1e6 / result["duration_us"],
+        others=busy_others,
         rss_mib=rss,
         events_per_s=events * 1e6 / result["duration_us"],
         cpu_us_per_event=cpu * 1e6 / events if events else 0.0,

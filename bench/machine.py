@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+import time
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,6 +69,30 @@ def rss_kib(pid: int) -> int:
             if line.startswith("VmRSS:"):
                 total += int(line.split()[1])
     return total
+
+
+class Others:
+    """Counts the time that processes other than ours took from the machine, from now on.
+
+    Source: proc(5), `/proc/stat`: all fields but idle, iowait and what guests used twice over.
+    """
+
+    def __init__(self) -> None:
+        """Start to count."""
+        self._began = time.monotonic()
+        self._used = _foreign_s()
+
+    def cores(self) -> float:
+        """Cores kept busy by others, on average since the start; what is stolen counts too."""
+        seconds = max(time.monotonic() - self._began, 1e-3)
+        return max(0.0, (_foreign_s() - self._used) / seconds)
+
+
+def _foreign_s() -> float:
+    """Busy time of all cores, less ours, less that of children already reaped."""
+    fields = [int(n) for n in Path("/proc/stat").read_text().partition("\n")[0].split()[1:9]]
+    reaped = os.times().children_user + os.times().children_system
+    return (sum(fields) - fields[3] - fields[4]) / _TICKS_PER_S - cpu_s(os.getpid()) - reaped
 
 
 @cache

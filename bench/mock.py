@@ -2,19 +2,20 @@
 
 It must be much faster than nginx, so that it is never what a round measures. It understands only
 what a proxy sends it: requests with a Content-Length. `"stream":true` in the body asks for a
-stream; the first part of the path picks how: `/v1` and `/burst/v1` in one write, `/utf8/v1` the
-same in other scripts, `/each/v1` a write per event, at once, `/paced/v1` the same, 5 ms apart. `GET /stats` counts what it
-sent; any other GET is 200. Run: `python -m bench.mock --port 0`; it prints `listening PORT`.
+stream; the first part of the path picks how: `/v1` a write per event, at once, as real providers
+do; `/burst/v1` in one write, `/utf8/v1` the same in other scripts; `/paced/v1` a write per event,
+5 ms apart. `GET /stats` counts what it sent; any other GET is 200.
+Run: `python -m bench.mock --port 0`; it prints `listening PORT`.
 """
 
 import argparse
 import gc
+import heapq
 import itertools
 import re
 import select
 import socket
 import time
-from collections import deque
 from collections.abc import Iterator
 
 from bench.replies import build
@@ -47,7 +48,7 @@ class Connection:
 
 
 class Mock:
-    """The server: one epoll loop, one queue of paced streams ordered by when they are due."""
+    """The server: one epoll loop, one heap of paced streams by when they are due."""
 
     def __init__(self, listener: socket.socket) -> None:
         """Serve on `listener`, already listening."""
@@ -56,7 +57,8 @@ class Mock:
         self.epoll = select.epoll()
         self.epoll.register(listener.fileno(), select.EPOLLIN)
         self.connections: dict[int, Connection] = {}
-        self.due: deque[tuple[float, Connection]] = deque()
+        self.due: list[tuple[float, int, Connection]] = []
+        """When, a tie-breaker, whose."""
         self.requests = 0
         self.events_paced = 0
         self._ascii = itertools.cycle(build())
@@ -141,12 +143,12 @@ class Mock:
         replies = next(self._utf8 if kind == b"utf8" else self._ascii)
         if _STREAM.search(data, end_head, end) is None:
             self._send(conn, replies.plain)
-        elif kind == b"each":
-            for event in replies.paced:
-                self._send(conn, event)
         elif kind == b"paced":
             conn.events = iter(replies.paced)
             self._next_event(conn, time.monotonic())
+        elif kind == b"v1":
+            for event in replies.paced:
+                self._send(conn, event)
         else:
             self._send(conn, replies.burst)
 
@@ -163,7 +165,7 @@ class Mock:
         """Send the next event of every stream that is due."""
         due = self.due
         while due and due[0][0] <= now:
-            when, conn = due.popleft()
+            when, _, conn = heapq.heappop(due)
             if conn.open:
                 self._next_event(conn, when)
 
@@ -176,7 +178,7 @@ class Mock:
             conn.events = None
             self._answer(conn)
         else:
-            self.due.append((when + PACE_S, conn))
+            heapq.heappush(self.due, (when + PACE_S, self.events_paced, conn))
 
     def _send(self, conn: Connection, data: bytes) -> None:
         if not conn.open:

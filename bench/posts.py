@@ -4,9 +4,9 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["plain", "burst", "each", "paced"]
-KINDS: tuple[Kind, ...] = ("plain", "burst", "each", "paced")
-"""Not streamed; streamed in one write; in a write per event, at once; the same, 5 ms apart."""
+Kind = Literal["plain", "chunks", "burst", "paced"]
+KINDS: tuple[Kind, ...] = ("plain", "chunks", "burst", "paced")
+"""Not streamed; a write per event, as providers do; all in one write; a write every 5 ms."""
 BODY_BYTES = 600
 
 HEADERS = {
@@ -47,9 +47,13 @@ def post(kind: Kind, *, gateway: bool) -> Post:
     Args:
         gateway: the path is the gateway's; else the mock's own, where the prefix picks the way.
     """
-    prefix = "" if kind == "plain" else f"/{kind}"
-    path = "/api/v1/chat/completions" if gateway else f"{prefix}/v1/chat/completions"
+    path = "/api/v1/chat/completions" if gateway else f"{prefix(kind)}/v1/chat/completions"
     return Post(path, _body(kind))
+
+
+def prefix(kind: Kind) -> str:
+    """What stands before `/v1` in the mock's path."""
+    return "" if kind in {"plain", "chunks"} else f"/{kind}"
 
 
 def _body(kind: Kind) -> bytes:

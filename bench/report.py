@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
 from statistics import median
@@ -12,12 +12,16 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.machine import ROOT, Pinning, facts
-from bench.rounds import METRICS, Bench, Metric, Reading
+from bench.metrics import METRICS, Metric, Reading
+from bench.rounds import Bench
 
 RESULTS = ROOT / "bench" / "results"
 TARGETS = ("direct", "nginx", "hedgerow")
-TAKEN_MAX = 0.05
-"""Above this share of the proxy's core, what others took spoils rates and latencies."""
+OTHERS_MAX = 0.10
+"""Cores busy with processes not ours; above this, rates and latencies are spoilt."""
+
+BUSY_MIN = 0.95
+"""Below this share of its core a proxy was not what limited the rate."""
 
 Values = dict[str, dict[str, list[float]]]
 """Metric -> target -> one value per round, in the order of the rounds."""
@@ -37,6 +41,63 @@ def ratios(by_target: dict[str, list[float]], name: str) -> list[float]:
     return [ours / theirs for ours, theirs in pairs if theirs > 0]
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What became of one budget."""
+
+    metric: str
+    budget: str
+    found: float
+    holds: bool
+    doubt: str = ""
+    """Why the figure proves less than it seems to."""
+
+
+def verdicts(values: Values) -> list[Verdict]:
+    """Every budget whose metric was measured."""
+    found = []
+    for metric in METRICS:
+        number = _judged(metric, values) if metric.budget else None
+        if metric.budget is not None and number is not None:
+            holds = metric.budget.holds(number)
+            doubt = _doubt(metric, values)
+            found.append(Verdict(metric.name, metric.budget.text, number, holds, doubt))
+    return found
+
+
+def _judged(metric: Metric, values: Values) -> float | None:
+    """Hedgerow's median, or the median of its ratios; None where there is none."""
+    by_target = values.get(metric.name, {})
+    by_ratio = metric.budget is not None and metric.budget.of == "ratio"
+    numbers = ratios(by_target, "hedgerow") if by_ratio else by_target.get("hedgerow")
+    return median(numbers) if numbers else None
+
+
+def _doubt(metric: Metric, values: Values) -> str:
+    """Noise spoils any figure; a ratio of rates also says little if nginx was not the limit."""
+    kind, _, what = metric.name.rpartition(".")
+    others = [n for found in values.get(f"{kind}.others", {}).values() for n in found]
+    if others and median(others) > OTHERS_MAX:
+        return f"noisy: others kept {median(others):.2f} cores busy"
+    busy = values.get(f"{kind}.busy", {}).get("nginx")
+    if what == "rate" and busy and median(busy) < BUSY_MIN:
+        return f"nginx used {median(busy):.0%} of its core: compare CPU instead"
+    return ""
+
+
+def show_budgets(values: Values, console: Console) -> None:
+    """One line per budget: what was found, and whether it holds."""
+    titles = {metric.name: metric.title.strip() for metric in METRICS}
+    for seen in verdicts(values):
+        word, style = ("pass", "green") if seen.holds else ("FAIL", "red")
+        figures = f"{_number(seen.found):>6} {seen.budget:8}"
+        console.print(
+            f"[{style}]{word}[/] {seen.metric:21} {titles[seen.metric]:27} {figures} {seen.doubt}",
+            highlight=False,
+            soft_wrap=True,
+        )
+
+
 def show(values: Values, rounds: int, console: Console) -> None:
     """Print the table: medians over the rounds, and the range of the ratio."""
     table = Table(title=f"medians of {rounds} interleaved round(s)", title_justify="left")
@@ -53,19 +114,20 @@ def show(values: Values, rounds: int, console: Console) -> None:
 
 
 def warn(values: Values, console: Console) -> None:
-    """Say so when the core under test was not ours alone."""
-    taken = [
-        (max(found), metric.partition(".")[0], name)
+    """Say so when the machine was not ours alone."""
+    busy = [
+        (max(found), metric.removesuffix(".others"), name)
         for metric, by_target in values.items()
         for name, found in by_target.items()
-        if metric.endswith(".taken")
+        if metric.endswith(".others")
     ]
-    share, part, name = max(taken, default=(0.0, "", ""))
-    if share > TAKEN_MAX:
+    cores, part, name = max(busy, default=(0.0, "", ""))
+    if cores > OTHERS_MAX:
         console.print(
-            f"noisy: other processes held the proxy's core {share:.0%} of the time "
-            f"({part}, {name}); medians of CPU may hold, repeat before quoting the rest",
+            f"noisy: other processes kept up to {cores:.2f} cores busy ({part}, {name}); "
+            "repeat on a quiet machine before quoting anything",
             style="yellow",
+            soft_wrap=True,
         )
 
 
@@ -75,7 +137,8 @@ def _row(metric: Metric, by_target: dict[str, list[float]]) -> list[str]:
     span = f"{median(ratio):.2f}" if ratio else ""
     if len(ratio) > 1:
         span += f" ({min(ratio):.2f}-{max(ratio):.2f})"
-    return [metric.title, metric.unit, *cells, span, metric.budget]
+    budget = metric.budget.text if metric.budget else ""
+    return [metric.title, metric.unit, *cells, span, budget]
 
 
 def _number(value: float) -> str:
@@ -124,6 +187,7 @@ def save(bench: Bench, values: Values) -> Path:
         "metrics": {m.name: asdict(m) for m in METRICS if m.name in values},
         "median": summary,
         "ratio_to_nginx": to_nginx,
+        "budgets": [asdict(verdict) for verdict in verdicts(values)],
         "rounds": values,
     }
     path.write_text(json.dumps(document, indent=1) + "\n")

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.machine import ROOT, Pinning
-from bench.posts import KINDS, Kind, Post, post
+from bench.posts import KINDS, Kind, Post, post, prefix
 
 HOST = "127.0.0.1"
 START_S_MAX = 20.0
@@ -62,7 +62,8 @@ _PROVIDER = """
 dialect = "openai-chat"
 base_url = "http://{host}:{mock}{prefix}/v1"
 api_key = "env:MOCK_API_KEY"
-
+"""
+_MODEL = """
 [[models]]
 id = "bench/{kind}"
 context_length = 128000
@@ -121,11 +122,9 @@ def nginx_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list
 def hedgerow_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
     """Write the gateway's configuration; return the command that serves it."""
     text = _HEDGEROW.format(host=HOST, port=port, tmp=folder)
-    for kind in KINDS:
-        provider, prefix = ("mock", "") if kind == "plain" else (kind, f"/{kind}")
-        text += _PROVIDER.format(
-            provider=provider, host=HOST, mock=upstream, prefix=prefix, kind=kind
-        )
+    for path in dict.fromkeys(map(prefix, KINDS)):
+        text += _PROVIDER.format(provider=_provider(path), host=HOST, mock=upstream, prefix=path)
+    text += "".join(_MODEL.format(provider=_provider(prefix(k)), kind=k) for k in KINDS)
     config = folder / "hedgerow.toml"
     config.write_text(text)
     if not HEDGEROW.exists():
@@ -133,6 +132,11 @@ def hedgerow_command(upstream: int, port: int, folder: Path, pins: Pinning) -> l
             f"{HEDGEROW} is missing: run `make install`, or leave it out: --no-gateway"
         )
     return [*pins.prefix(pins.proxy), str(HEDGEROW), "sidecar", "--config", str(config)]
+
+
+def _provider(path: str) -> str:
+    """The provider whose `base_url` has this prefix."""
+    return path.strip("/") or "mock"
 
 
 COMMANDS = {"nginx": nginx_command, "hedgerow": hedgerow_command}

@@ -48,6 +48,8 @@ class Ttfb:
     p50_us: float
     p99_us: float
     counted: int
+    sent: int
+    """Requests in all, warm-up included."""
     queued: int
     """Requests that had to wait for a connection."""
     rate: float
@@ -82,6 +84,8 @@ class Wire:
             raise BenchError("the target closed a connection")
         known, self.inbox = self.length is not None, self.inbox + data
         if known:
+            if self.length == -1:  # a stream: only its end is looked at
+                self.inbox = self.inbox[-5:]
             return None
         end = self.inbox.find(b"\r\n\r\n")
         if end < 0 or len(self.inbox) == end + 4:
@@ -164,7 +168,9 @@ def drive(plan: Plan) -> Ttfb:
     for wire in wires.values():
         wire.sock.close()
     rate, late_p99 = len(times) / plan.seconds, percentile(late, 0.99)
-    return Ttfb(percentile(seen, 0.5), percentile(seen, 0.99), len(seen), queued, rate, late_p99)
+    return Ttfb(
+        percentile(seen, 0.5), percentile(seen, 0.99), len(seen), len(times), queued, rate, late_p99
+    )
 
 
 def _sleep(epoll: select.epoll, seconds: float) -> None:

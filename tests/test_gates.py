@@ -3,9 +3,11 @@
 A copy of the package is damaged in one way at a time, and the gate that should notice is run on it.
 """
 
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -31,14 +33,19 @@ def house(pristine: Path, tmp_path: Path) -> Path:
 
 
 def imports(root: Path) -> str:
-    """The import contracts' verdict on a tree; empty: kept."""
+    """What import-linter says about a tree; empty: every contract is kept."""
     command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
     ran = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False, timeout=60)
-    return ran.stdout if ran.returncode else ""
+    return ran.stdout + ran.stderr if ran.returncode else ""
+
+
+def broken(root: Path) -> list[str]:
+    """Names of the contracts that a tree breaks. The linter lists the kept ones too."""
+    return re.findall(r"^(.+) BROKEN(?: \(.*\))?$", imports(root), re.MULTILINE)
 
 
 def add(path: Path, line: str) -> None:
-    """Put an import behind the module's docstring, where it is an ordinary line."""
+    """Put an import at the end of a module, where it is an ordinary line."""
     path.write_text(path.read_text() + f"\n{line}\n")
 
 
@@ -46,25 +53,34 @@ def test_the_contracts_hold_as_the_tree_is(pristine: Path) -> None:
     assert "" == imports(pristine)
 
 
-@pytest.mark.parametrize(
-    ("file", "line", "contract"),
-    [
-        ("stages/relay.py", "import proxy.stages.settle", "A stage returns a value"),
-        ("model/call.py", "import trio", "The core is sans-io"),
-        ("wire/sse.py", "import socket", "The core is sans-io"),
-        ("policy/planner.py", "import proxy.net.pool", "Layers"),
-        ("stages/relay.py", "import proxy.dialects.openai_chat", "Only the registry"),
-        ("stages/relay.py", "import proxy.ledger.memory", "Money moves"),
-        ("net/pool.py", "import proxy.doors.lane", "Layers"),
-    ],
-)
+FORBIDDEN = [
+    ("stages/relay.py", "import proxy.stages.settle", "A stage returns a value"),
+    ("model/call.py", "import trio", "The core is sans-io"),
+    ("wire/sse.py", "import socket", "The core is sans-io"),
+    ("policy/planner.py", "import proxy.net.pool", "Layers"),
+    ("stages/relay.py", "import proxy.dialects.openai_chat", "Only the registry"),
+    ("stages/relay.py", "import proxy.dialects.stray", "Only the registry"),
+    ("dialects/openai_chat/reading.py", "import proxy.dialects.stray", "A dialect knows no other"),
+    ("stages/relay.py", "import proxy.ledger.memory", "Money moves"),
+    ("net/pool.py", "import proxy.doors.lane", "Layers"),
+    ("wire/body.py", "import proxy.wire.transcript", "No cycles among siblings"),
+]
+
+
+@pytest.mark.parametrize(("file", "line", "contract"), FORBIDDEN)
 def test_a_forbidden_import_is_caught(house: Path, file: str, line: str, contract: str) -> None:
+    (house / "proxy" / "dialects" / "stray.py").write_text('"""A dialect of tomorrow."""\n')
+    assert [] == broken(house)
     add(house / "proxy" / file, line)
 
-    verdict = imports(house)
+    assert any(name.startswith(contract) for name in broken(house))
 
-    assert f"{contract}" in verdict
-    assert "BROKEN" in verdict
+
+def test_every_contract_is_shown_to_fail() -> None:
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]
+    names = [contract["name"] for contract in settings["contracts"]]
+
+    assert [] == [n for n in names if not any(n.startswith(shown) for _, _, shown in FORBIDDEN)]
 
 
 def test_a_stray_package_is_caught(house: Path) -> None:
@@ -74,12 +90,6 @@ def test_a_stray_package_is_caught(house: Path) -> None:
     assert "utils" in imports(house)
 
 
-def test_a_cycle_among_siblings_is_caught(house: Path) -> None:
-    add(house / "proxy" / "wire" / "body.py", "import proxy.wire.transcript")
-
-    assert "No cycles among siblings BROKEN" in imports(house)
-
-
 def test_a_type_error_is_caught(house: Path) -> None:
     add(house / "proxy" / "units.py", 'WRONG: int = "text"')
     command = [
@@ -87,7 +97,7 @@ def test_a_type_error_is_caught(house: Path) -> None:
         "-m",
         "mypy",
         "--cache-dir",
-        str(ROOT / ".mypy_cache"),
+        str(house / ".mypy_cache"),
         "proxy/units.py",
     ]
 
@@ -106,6 +116,11 @@ def test_a_type_error_is_caught(house: Path) -> None:
         ('"""Says."""\ndef f():\n' + "    x = 1\n" * 71, "body over"),
         ("x = 1\n", "no module docstring"),
         ('"""Says."""\nif provider == "groq":\n    x = 1\n', "vendor in control flow"),
+        (
+            '"""Says."""\nmatch x:\n    case y if y == "groq":\n        pass\n',
+            "vendor in control flow",
+        ),
+        ('"""Says."""\nx = [p for p in ps if p == "groq"]\n', "vendor in control flow"),
         ('"""Says."""\ndef f():\n    global x\n    x = 1\n', "global statement"),
         ('"""Says."""\n', "no tests/stages"),
     ],
@@ -124,3 +139,11 @@ def test_a_vague_name_is_caught(tmp_path: Path) -> None:
     module.write_text('"""Says."""\n')
 
     assert "vague name helpers" in complaints(module, tmp_path)
+
+
+def test_a_vague_folder_is_caught_at_any_depth(tmp_path: Path) -> None:
+    module = tmp_path / "proxy" / "net" / "utils" / "__init__.py"
+    module.parent.mkdir(parents=True)
+    module.write_text('"""Says."""\n')
+
+    assert ["vague name utils"] == complaints(module, tmp_path)

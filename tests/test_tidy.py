@@ -38,8 +38,8 @@ def complaints(path: Path, root: Path) -> list[str]:
         for f in _functions(tree)
         if _body(f) > BODY_LINES_MAX
     ]
-    if path.stem in VAGUE:
-        found.append(f"vague name {path.stem}")
+    names = path.relative_to(root).with_suffix("").parts
+    found += [f"vague name {name}" for name in names if name in VAGUE]
     if text.strip() and not ast.get_docstring(tree):
         found.append("no module docstring")
     if any(isinstance(node, ast.Global) for node in ast.walk(tree)):
@@ -69,9 +69,12 @@ def _tests(tree: ast.AST) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.If | ast.IfExp | ast.While):
             yield ast.unparse(node.test)
+        elif isinstance(node, ast.comprehension):
+            yield from (ast.unparse(test) for test in node.ifs)
         elif isinstance(node, ast.Match):
             yield ast.unparse(node.subject)
             yield from (ast.unparse(case.pattern) for case in node.cases)
+            yield from (ast.unparse(case.guard) for case in node.cases if case.guard)
 
 
 @pytest.mark.parametrize("path", sources(ROOT), ids=lambda p: p.relative_to(ROOT).as_posix())
@@ -88,8 +91,16 @@ def test_the_top_level_holds_only_what_the_design_names() -> None:
 
 
 def test_a_file_of_ours_names_no_registry_and_no_path_of_a_machine() -> None:
-    listed = [*ROOT.glob("*.lock"), *ROOT.glob("*.toml"), *ROOT.glob("tests/**/package-lock.json")]
-    bad = re.compile(r"--(extra-)?index-url|\"resolved\": *\"https?:")
+    listed = [
+        *(ROOT / "Makefile", ROOT / ".ci" / "run"),
+        *ROOT.glob("*.lock"),
+        *ROOT.glob("*.toml"),
+        *ROOT.glob("tests/**/package-lock.json"),
+    ]
+    bad = re.compile(
+        r"--(extra-)?index-url|\"resolved\": *\"https?:|registry *= *\"?https?:"
+        r"|(?<![\w.])/(home|root|work|Users|opt)/"
+    )
 
     assert [] == [
         p.name for p in listed if "node_modules" not in p.parts and bad.search(p.read_text())

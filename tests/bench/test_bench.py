@@ -1,6 +1,7 @@
 """The bench's own arithmetic, its mock and the configurations it writes."""
 
 import http.client
+import itertools
 import json
 import socket
 import threading
@@ -11,16 +12,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
-from bench import report, rounds, servers, ttfb
+from bench import rounds, servers, ttfb
 from bench.__main__ import arguments
 from bench.load import lua
 from bench.machine import Pinning, cpu_s, rss_kib, tree
 from bench.mock import Mock
-from bench.posts import BODY_BYTES, KINDS, post
+from bench.posts import BODY_BYTES, KINDS, post, prefix
 from bench.replies import EVENTS_PER_STREAM, build
-from bench.rounds import METRICS, Reading
 from bench.servers import Target
 
 UNPINNED = Pinning(None, None)
@@ -89,6 +88,21 @@ def test_the_mock_answers_every_kind_also_split_and_pipelined() -> None:
             assert sock.recv(100).startswith(b"HTTP/1.1 400")
 
 
+def test_a_stream_is_written_as_its_path_says() -> None:
+    assert {"plain": "", "chunks": "", "burst": "/burst", "paced": "/paced"} == {
+        kind: prefix(kind) for kind in KINDS
+    }
+    for kind, writes in (("chunks", EVENTS_PER_STREAM), ("burst", 1)):
+        sent: list[bytes] = []
+        mock = Mock.__new__(Mock)
+        mock._ascii = mock._utf8 = itertools.cycle(build(variants=1))
+        mock._send = lambda conn, data, sent=sent: sent.append(data)
+        request = post(kind, gateway=False).encoded("mock")
+        mock._reply(None, request, request.find(b"\r\n\r\n"), len(request))
+        assert writes == len(sent)
+        assert b"".join(sent) == build(variants=1)[0].burst
+
+
 def test_a_post_is_600_bytes_with_ten_headers() -> None:
     for kind in KINDS:
         call = post(kind, gateway=True)
@@ -140,7 +154,7 @@ def test_the_first_byte_client_counts_what_the_mock_answers() -> None:
         call = post("burst", gateway=False).encoded("mock").decode()
         seen = ttfb.drive(ttfb.Plan(port, call, rate=200, seconds=0.5, seed=1))
 
-    assert 40 < seen.counted <= 200
+    assert 40 < seen.counted <= seen.sent <= 200
     assert 0 < seen.p50_us <= seen.p99_us
 
 
@@ -150,39 +164,16 @@ def test_a_percentile_is_a_value_of_the_list() -> None:
     assert ttfb.percentile([], 0.5) == 0.0
 
 
-def test_a_ratio_is_taken_round_by_round_and_noise_is_named() -> None:
-    readings = [
-        Reading("plain.cpu", "nginx", 10.0),
-        Reading("plain.cpu", "hedgerow", 40.0),
-        Reading("plain.cpu", "nginx", 20.0),
-        Reading("plain.cpu", "hedgerow", 100.0),
-        Reading("plain.taken", "nginx", 0.3),
-    ]
-    values = report.collect(readings)
-    console = Console(record=True, width=120, quiet=False)
-    report.show(values, 2, console)
-    report.warn(values, console)
-    text = console.export_text()
-
-    assert [4.0, 5.0] == report.ratios(values["plain.cpu"], "hedgerow")
-    assert "4.50 (4.00-5.00)" in text
-    assert "30%" in text
-
-
-def test_first_bytes_need_the_saturated_rates() -> None:
-    assert ["plain", "burst"] == list(rounds._kinds(("ttfb",)))
-    assert ["burst", "each"] == list(rounds._kinds(("stream",)))
+def test_equal_rates_need_the_saturated_ones() -> None:
+    assert ["plain", "chunks", "burst"] == list(rounds._kinds(("rate",)))
+    assert ["chunks", "burst"] == list(rounds._kinds(("stream",)))
     assert [] == list(rounds._kinds(("coldstart",)))
-
-
-def test_every_metric_has_its_own_name() -> None:
-    assert len(METRICS) == len({metric.name for metric in METRICS})
 
 
 def test_quick_is_one_round_and_options_win() -> None:
     assert arguments(["--quick"]).rounds == 1
     assert arguments(["--quick", "--rounds", "2"]).rounds == 2
-    assert arguments(["--only", "ttfb", "--only", "paced"]).parts == ("ttfb", "paced")
+    assert arguments(["--only", "rate", "--only", "paced"]).parts == ("rate", "paced")
 
 
 def test_proc_knows_this_process() -> None:
