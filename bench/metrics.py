@@ -1,6 +1,6 @@
 """The rows of the report, as data: what each metric is called, and what its budget allows.
 
-Budgets are those that DESIGN.md, section 4, gives a sidecar.
+Budgets are those of a sidecar: no accounts, no database.
 """
 
 from collections.abc import Iterator

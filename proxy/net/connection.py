@@ -1,7 +1,7 @@
 """One connection to a provider: dialled, sent on and read from in steps that survive interruption.
 
 Every wait is a single `wait_readable` or `wait_writable` with all progress kept in the object, so a
-caller may cancel any step and go on later where it stopped (DESIGN decision 3).
+caller may cancel any step and go on later where it stopped.
 
 Rule 1: one owner at a time. Rule 2: sockets never block. Rule 3: `close` always works, at once.
 """

@@ -2,7 +2,7 @@
 
 Unknown query parameters are ignored; unusable values of known ones are refused. Without `offset` and
 `limit` the whole list is sent, as tools expect that cache it by id.
-Source: reference/openrouter-api.md, section 9.1.
+Source: the public OpenRouter API, GET /models, as of 2026-08.
 """
 
 from collections.abc import Mapping

@@ -2,7 +2,7 @@
 
 Rule 1: every key that the official clients require is present, null where we know nothing.
 Rule 2: prices are USD per unit as strings; what a price list does not name is left out, not "0".
-Source: reference/openrouter-api.md, section 9, section 12 items 5 and 6, Appendix A.
+Source: the public OpenRouter API, Model and PublicEndpoint, as of 2026-08.
 """
 
 from collections.abc import Iterable

@@ -1,6 +1,7 @@
 """OpenAI chat completions and legacy completions, as client side and as provider side.
 
-Reference: dialects.md sections 1 and 11; what clients expect back: openrouter-api.md 2.1, 2.2.
+Source: the OpenAI API as its SDKs have it, hosts that deviate from it as recorded, and, for what
+clients get back, the public OpenRouter API, all as of 2026-08.
 """
 
 from proxy.dialects.openai_chat.reading import decode_response

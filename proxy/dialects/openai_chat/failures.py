@@ -1,6 +1,6 @@
 """Provider errors in OpenAI's shape, and its many relatives, as errors of ours.
 
-Rule 1: the body says more than the status: classify by body first (dialects.md section 12).
+Rule 1: the body says more than the status: classify by body first.
 Rule 2: a refused credential is ours, not the client's: 502, and the provider's text stays here.
 """
 

@@ -1,6 +1,6 @@
 """Providers' errors, one row each: what they sent, what it means, what the client is told.
 
-Source of the rows: ../shared/reference/dialects.md section 12; the texts are shortened.
+Source of the rows: error bodies as providers sent them, recorded or documented; texts are shortened.
 """
 
 from typing import Any
