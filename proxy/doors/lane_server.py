@@ -110,17 +110,23 @@ class Lane:
                 sock.close()
 
     async def _requests(self, connection: LaneConnection) -> None:
+        """Serve requests until one of the two sides has had enough."""
+        try:
+            await self._serve_each(connection)
+            await connection.linger()
+        except ClientClosedError:
+            connection.leave()
+
+    async def _serve_each(self, connection: LaneConnection) -> None:
         try:
             while await connection.next_request():
                 await self._answer(connection)
                 if not connection.complete:
                     return
         except ClientClosedError:
-            connection.leave()
-            return
+            raise
         except HedgerowError as error:
             await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
-        await connection.linger()
 
     async def _answer(self, connection: LaneConnection) -> None:
         head = connection.head
