@@ -22,6 +22,8 @@ from proxy.model.event import (
     Usage,
 )
 
+CONTENT = (str, list, type(None))
+"""What `content` may be; written out, since a union made per frame costs 0.3 us."""
 SHAPELESS_MAX = 3
 """Chunks without `choices` that are skipped before the reply counts as broken."""
 
@@ -86,7 +88,7 @@ class Reading:
         if not isinstance(part, dict):
             # A finish chunk may lack its delta, and a legacy completion has `text`; a message must be.
             return part is None and (self._stream or isinstance(choice.get("text"), str))
-        return isinstance(part.get("content"), str | list | None)
+        return isinstance(part.get("content"), CONTENT)
 
     def _without_choices(self, events: list[Event]) -> list[Event]:
         if self._stream and isinstance(events[-1], Usage):

@@ -115,7 +115,7 @@ def checked_shape(document: Document) -> Shape:
     if len(shape.models or ()) > FALLBACKS_MAX:
         raise InvalidRequestError(f"'models' array must have {FALLBACKS_MAX} items or fewer.")
     effort = as_document(document.get("reasoning")).get("effort")
-    if not isinstance(effort, str | None):
+    if effort is not None and not isinstance(effort, str):
         raise InvalidRequestError("Expected `str | null` - at `$.reasoning.effort`")
     if effort is not None and shape.reasoning_effort not in (None, effort):
         raise InvalidRequestError("reasoning_effort and reasoning.effort differ.")
