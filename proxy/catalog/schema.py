@@ -15,7 +15,6 @@ from proxy.units import NanoDollarsPerMillion, price_from_usd
 
 QUIRKS = {
     "drop_obfuscation": "pads stream chunks with `obfuscation`; it is asked not to, by option",
-    "ends_without_done": "ends a stream after finish_reason, without the frame [DONE]",
     "max_completion_tokens": "refuses `max_tokens`; the cap is sent as `max_completion_tokens`",
     "max_tokens": "does not know `max_completion_tokens`; the cap is sent as `max_tokens`",
     "native_reasoning": "takes the object `reasoning` as it is; others get `reasoning_effort`",

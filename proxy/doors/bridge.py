@@ -6,10 +6,9 @@ from urllib.parse import unquote
 
 import trio
 
-from proxy.errors import PermissionDeniedError
 from proxy.gateway import Gateway
 from proxy.model.downstream import Downstream
-from proxy.policy.admission import foreign
+from proxy.stages.authorize import admit
 
 Message: TypeAlias = MutableMapping[str, Any]  # type: ignore[explicit-any]  # ASGI's own type
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -57,13 +56,7 @@ FRAMING = frozenset({b"content-length", b"transfer-encoding", b"connection"})
 async def bridge(app: AsgiApp, downstream: Downstream, gateway: Gateway) -> None:
     """Let `app` answer. Raises: PermissionDeniedError, PayloadTooLargeError."""
     head = downstream.head
-    if not gateway.keys:
-        server = gateway.settings.server
-        reason = foreign(
-            head.headers, local=downstream.local, hosts=server.hosts, origins=server.origins
-        )
-        if reason is not None:
-            raise PermissionDeniedError(reason)
+    admit(downstream, gateway)
     body = await downstream.body(BODY_BYTES_MAX)
     told = False
 

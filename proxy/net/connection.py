@@ -12,7 +12,7 @@ import math
 import socket
 import ssl
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import trio
 
@@ -131,15 +131,15 @@ class Connection:
         self._unsent = memoryview(data)
 
     async def flush(self) -> None:
-        """Send what is queued; resumable. Raises: OSError."""
+        """Send what is queued; resumable. Raises: InterruptedError, other OSErrors."""
         assert self.sock is not None
         while self._unsent:
             try:
                 self._unsent = self._unsent[self.sock.send(self._unsent) :]
             except (BlockingIOError, ssl.SSLWantWriteError):
-                await trio.lowlevel.wait_writable(self.fd)
+                await self._until(trio.lowlevel.wait_writable)
             except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(self.fd)
+                await self._until(trio.lowlevel.wait_readable)
 
     async def receive(self) -> bytes:
         """Wait for bytes and return them; empty at the end of the connection.
@@ -149,22 +149,28 @@ class Connection:
         sock = self.sock
         assert sock is not None
         while True:
-            if self._interrupted:
-                self._interrupted = False
-                raise InterruptedError
             if self._tls is None or not self._pending():
-                try:
-                    await trio.lowlevel.wait_readable(self.fd)
-                except trio.ClosedResourceError:
-                    continue
+                await self._until(trio.lowlevel.wait_readable)
             try:
                 return sock.recv(RECEIVE_BYTES)
             except (BlockingIOError, ssl.SSLWantReadError):
                 continue
             except ssl.SSLWantWriteError:
-                await trio.lowlevel.wait_writable(self.fd)
+                await self._until(trio.lowlevel.wait_writable)
             except ssl.SSLEOFError:
                 return b""
+
+    async def _until(self, ready: Callable[[int], Awaitable[None]]) -> None:
+        """Wait, unless or until `interrupt` is called. Raises: InterruptedError."""
+        if not self._interrupted:
+            try:
+                await ready(self.fd)
+            except trio.ClosedResourceError:  # how `notify_closing` wakes a task
+                self._interrupted = True
+            else:
+                return
+        self._interrupted = False
+        raise InterruptedError
 
     def interrupt(self) -> None:
         """End the wait for bytes, now or at the next one; the connection stays as it is."""

@@ -12,6 +12,24 @@ OPEN = Caller(account="open")
 BEARER = b"bearer "
 
 
+def admit(downstream: Downstream, gateway: Gateway) -> None:
+    """Where there are no keys, let programs of this machine in; everywhere else, let anybody pass.
+
+    Raises: PermissionDeniedError.
+    """
+    if gateway.keys:
+        return
+    server = gateway.settings.server
+    reason = foreign(
+        downstream.head.headers,
+        local=downstream.local,
+        hosts=server.hosts,
+        origins=server.origins,
+    )
+    if reason is not None:
+        raise PermissionDeniedError(reason)
+
+
 def authorize(downstream: Downstream, gateway: Gateway) -> Caller:
     """Identify the caller before the body is read.
 
@@ -19,12 +37,7 @@ def authorize(downstream: Downstream, gateway: Gateway) -> Caller:
         that are not of this machine.
     """
     if not gateway.keys:
-        headers, server = downstream.head.headers, gateway.settings.server
-        reason = foreign(
-            headers, local=downstream.local, hosts=server.hosts, origins=server.origins
-        )
-        if reason is not None:
-            raise PermissionDeniedError(reason)
+        admit(downstream, gateway)
         return OPEN
     credentials = downstream.head.headers.get(b"authorization", b"")
     if credentials[: len(BEARER)].lower() != BEARER:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 import trio
+import trio.testing
 
 from proxy.errors import UpstreamUnavailableError
 from proxy.net.connection import Address, Connection
@@ -156,6 +157,29 @@ async def test_an_interrupt_ends_a_wait_once_and_loses_nothing() -> None:
         assert ["interrupted"] == seen
         far.sendall(b"later")
         assert b"later" == await connection.receive()
+
+
+async def test_an_interrupt_ends_a_wait_to_send_and_the_rest_is_sent_later() -> None:
+    whole = b"x" * 4_000_000
+    with pair() as (connection, theirs):
+        connection.queue(whole)
+        async with trio.open_nursery() as nursery:
+
+            async def interrupted() -> None:
+                with pytest.raises(InterruptedError):
+                    await connection.flush()
+
+            nursery.start_soon(interrupted)
+            await trio.testing.wait_all_tasks_blocked()
+            connection.interrupt()
+
+        read = bytearray()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(connection.flush)
+            while len(read) < len(whole):
+                await trio.lowlevel.wait_readable(theirs)
+                read += theirs.recv(1 << 20)
+        assert whole == bytes(read)
 
 
 async def test_an_interrupt_before_the_wait_counts() -> None:

@@ -365,3 +365,32 @@ async def test_a_provider_that_goes_away_and_comes_back_is_used_again() -> None:
         assert "two:both/m" == (await r.chat("both/m")).headers["x-hedgerow-endpoint"]
         r.one.down = False
         assert "one:both/m" == (await r.chat("both/m")).headers["x-hedgerow-endpoint"]
+
+
+async def test_a_provider_that_stops_reading_on_a_reused_connection_is_a_504() -> None:
+    """The request is too large for the socket's buffers, so sending it waits."""
+    async with trio.open_nursery() as nursery:
+
+        async def answer_once(stream: trio.SocketStream) -> None:
+            async with stream:
+                await stream.receive_some(1 << 20)
+                body = (
+                    b'{"choices":[{"index":0,"message":{"content":"hi"},"finish_reason":"stop"}]}'
+                )
+                await stream.send_all(
+                    b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n%b" % (len(body), body)
+                )
+                await trio.sleep_forever()
+
+        (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
+        port = listener.socket.getsockname()[1]
+        nursery.start_soon(trio.serve_listeners, answer_once, [listener])
+        async with rig(
+            {"a/m": ("m",)}, urls={"one": f"http://127.0.0.1:{port}/v1"}, timeouts=SHORT
+        ) as r:
+            first = await r.chat("a/m")
+            second = await r.chat("a/m", text="x" * 12_000_000)
+            await r.quiet()
+
+        assert (200, 504) == (first.status, second.status)
+        nursery.cancel_scope.cancel()
