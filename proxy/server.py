@@ -204,7 +204,8 @@ def listen(settings: Settings) -> tuple[list[socket.socket], list[str]]:
     """Bind every address of `server.bind`. Raises: ConfigError for one in use or not ours."""
     listeners: list[socket.socket] = []
     urls: list[str] = []
-    for text in settings.server.bind:
+    for configured in settings.server.listeners:
+        text = configured.address
         bind = parse_bind(text)
         try:
             listener = _bound(bind)

@@ -50,6 +50,7 @@ def configured_provider(
         ca_file=written.ca_file,
         client_cert=written.client_cert,
         proxy=written.proxy,
+        parser=written.parser,
     )
     _require_variables(provider, place, environ)
     return provider

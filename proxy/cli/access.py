@@ -42,7 +42,11 @@ def decide_access(
     Raises: ConfigError, for open mode beyond loopback, or a key's variable that is not set.
     """
     auth = settings.auth
-    public = [text for text in settings.server.bind if not parse_bind(text).loopback]
+    public = [
+        listener.address
+        for listener in settings.server.listeners
+        if not parse_bind(listener.address).loopback
+    ]
     keys = frozenset(_hash_of(key, environ) for key in auth.keys)
     if auth.mode == "accounts":
         raise ConfigError('auth.mode: "accounts" is not available in this version; use "keys"')

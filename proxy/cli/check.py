@@ -47,7 +47,7 @@ def check(config: Path | None, dial: bool) -> None:  # noqa: FBT001 - click pass
 
 def _listening(access: "Access") -> str:
     made = ", key made at start" if access.generated else ""
-    binds = ", ".join(access.settings.server.bind)
+    binds = ", ".join(listener.address for listener in access.settings.server.listeners)
     return f"auth: {access.settings.auth.mode}{made}; bind: {binds}"
 
 

@@ -11,6 +11,7 @@ from proxy.config.bind import parse_bind
 from proxy.config.settings import (
     DIALECTS,
     EndpointSettings,
+    ListenerSettings,
     ModelSettings,
     PriceSettings,
     ProviderSettings,
@@ -85,11 +86,8 @@ def _check_server(settings: Settings) -> None:
     server = settings.server
     if not server.bind:
         raise Complaint("server.bind", "needs at least one address")
-    for index, text in enumerate(server.bind):
-        try:
-            parse_bind(text)
-        except ValueError as error:
-            raise Complaint(f"server.bind[{index}]", str(error)) from None
+    for index, listener in enumerate(server.listeners):
+        _check_listener(listener, f"server.bind[{index}]")
     for index, host in enumerate(server.hosts):
         if not _HOST_NAME.fullmatch(host):
             raise Complaint(f"server.hosts[{index}]", f"{host!r} is not a host name without port")
@@ -97,6 +95,17 @@ def _check_server(settings: Settings) -> None:
         url = _url(origin, f"server.origins[{index}]")
         if url.path:
             raise Complaint(f"server.origins[{index}]", "an origin ends before the path")
+
+
+def _check_listener(listener: ListenerSettings, place: str) -> None:
+    try:
+        bind = parse_bind(listener.address)
+    except ValueError as error:
+        raise Complaint(place, str(error)) from None
+    if listener.tls_cert is None and listener.tls_key is not None:
+        raise Complaint(f"{place}.tls_key", "needs tls_cert beside it")
+    if listener.http3 and (listener.tls_cert is None or bind.path):
+        raise Complaint(f"{place}.http3", "needs tls_cert, and an address with a port")
 
 
 def _check_provider(name: str, provider: ProviderSettings, place: str) -> None:
@@ -109,10 +118,16 @@ def _check_provider(name: str, provider: ProviderSettings, place: str) -> None:
         raise Complaint(f"{place}.dialect", f"{provider.dialect!r} is not one of: {known}")
     if provider.base_url is not None:
         _url(provider.base_url, f"{place}.base_url")
-    if provider.proxy is not None and not _is_variable(provider.proxy):
-        _url(provider.proxy, f"{place}.proxy")
+    if provider.proxy not in {None, "none"} and not _is_variable(provider.proxy or ""):
+        _check_proxy(provider.proxy or "", f"{place}.proxy")
     for header, value in provider.headers.items():
         _check_header(header, value, f"{place}.headers.{header}")
+
+
+def _check_proxy(text: str, place: str) -> None:
+    url = _url(text, place)
+    if url.scheme != "http" or url.path.strip("/"):
+        raise Complaint(place, 'a proxy is written as "http://host:port"')
 
 
 def _check_header(name: str, value: str, place: str) -> None:

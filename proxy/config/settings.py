@@ -21,6 +21,8 @@ Span: TypeAlias = Annotated[float, Meta(gt=0, le=SPAN_MAX_S)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 40)]
 Attempts: TypeAlias = Annotated[int, Meta(ge=1, le=3)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]
+Parser: TypeAlias = Literal["fast", "strict"]
+"""Who reads HTTP/1.1: llhttp behind our own checks, or h11."""
 Instant: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 40)]
 
 
@@ -28,17 +30,46 @@ class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table of the file: immutable, and strict about its keys."""
 
 
+class ListenerSettings(Table, frozen=True):
+    """One listening address and how it is spoken to; a bare address in `bind` has the defaults."""
+
+    address: str
+    """Read it with `parse_bind`."""
+    tls_cert: str | None = None
+    """PEM file with the certificate chain; None: clear text. Read again when it changes."""
+    tls_key: str | None = None
+    """PEM file with the private key; None: it is in `tls_cert`."""
+    http2: bool | None = None
+    """Whether HTTP/2 is spoken besides HTTP/1.1; None: with TLS yes, in clear text no."""
+    http3: bool = False
+    """Whether HTTP/3 is spoken on the UDP port of the same number; needs TLS."""
+    parser: Parser = "fast"
+
+    @property
+    def speaks_http2(self) -> bool:
+        """Whether HTTP/2 is spoken here."""
+        return self.tls_cert is not None if self.http2 is None else self.http2
+
+
 class ServerSettings(Table, frozen=True):
     """Where we listen and whom we answer."""
 
-    bind: tuple[str, ...] = ("127.0.0.1:8080",)
-    """Listening addresses; read them with `parse_bind`."""
+    bind: tuple[str | ListenerSettings, ...] = ("127.0.0.1:8080",)
+    """Addresses, bare or as tables; `listeners` has them all as tables."""
     data: str = "./data"
     """Folder for everything kept; empty: nothing is kept."""
     hosts: tuple[str, ...] = ()
     """Names allowed in `Host` in open mode, besides loopback ones; without port."""
     origins: tuple[str, ...] = ()
     """Values allowed in `Origin` in open mode: "https://app.example"."""
+
+    @property
+    def listeners(self) -> tuple[ListenerSettings, ...]:
+        """Every entry of `bind` as a table."""
+        return tuple(
+            ListenerSettings(address=entry) if isinstance(entry, str) else entry
+            for entry in self.bind
+        )
 
 
 class AuthSettings(Table, frozen=True):
@@ -102,14 +133,36 @@ class LimitSettings(Table, frozen=True):
     """First byte of a request head -> its last."""
     idle_connection_s: Span = 75.0
     """A kept-alive client connection without a request."""
+    body_bytes_unknown_max: Count = 65_536
+    """Request body of a caller who has shown no valid key where keys are required; beyond it 413."""
+    body_grace_s: Span = 10.0
+    """Time in which a request's body may come as slowly as it likes."""
+    body_rate_min: Count = 1_024
+    """Bytes per second that it must keep up on average after that; below it 408."""
+    reader_s: Span = 30.0
+    """Longest time a client may take to accept what was sent, and 1 s more per `reader_rate_min`."""
+    reader_rate_min: Count = 1_024
+    """Bytes per second at which a client must take a piece that is larger than that."""
+    connections_max: Count | None = None
+    """Client connections in all; None: from descriptors and memory (`doors.quota`)."""
+    connections_per_address_max: Count | None = None
+    """The same from one address; None: half of all."""
+    requests_per_connection_max: Count = 10_000
+    """Requests on one client connection; the last answer says `connection: close`."""
+    streams_per_connection_max: Count = 100
+    """Requests at a time on one HTTP/2 or HTTP/3 connection."""
     comment_after_s: Span = 10.0
     """Silence of the upstream after which heads and a comment are sent."""
     upstream_head_bytes_max: Count = 65_536
     upstream_event_bytes_max: Count = 4_194_304
     upstream_reply_bytes_max: Count = 67_108_864
     """A reply that is not streamed."""
+    upstream_stream_bytes_max: Count = 1_073_741_824
+    """A streamed reply in all."""
     upstream_connections_max: Count = 1_000
     """Per origin."""
+    upstream_waiters_max: Count = 1_000
+    """Requests that may wait for a connection to one origin, each for its `connect` deadline."""
     upstream_idle_s: Span = 30.0
     """A kept-alive upstream connection without a request."""
     attempts_max: Attempts = 3
@@ -133,10 +186,13 @@ class ProviderSettings(Table, frozen=True):
     """Names in `catalog.schema.QUIRKS`; None: the built-in one's."""
     timeouts: TimeoutSettings = TimeoutSettings()
     proxy: str | None = None
-    """http(s) URL of a proxy, or "env:NAME" holding one (it may contain a password)."""
+    """http URL of a proxy, "env:NAME" holding one (it may contain a password), or "none" to ignore
+    `HTTPS_PROXY` and its like; None: as these variables say."""
     ca_file: str | None = None
     client_cert: str | None = None
     """PEM file with certificate chain and private key."""
+    parser: Parser = "fast"
+    """Who reads its replies."""
     headers: dict[str, str] = {}
     """Extra request headers; a value may be "env:NAME" or "file:PATH"."""
 

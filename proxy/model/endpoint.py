@@ -1,6 +1,7 @@
 """What can serve a call: provider x model x region x credential, with its price."""
 
 from dataclasses import dataclass, field
+from typing import Literal
 
 from proxy.units import NanoDollarsPerMillion, Seconds
 
@@ -56,6 +57,10 @@ class Provider:
     ca_file: str | None = None
     client_cert: str | None = None
     proxy: str | None = None
+    """http URL of a proxy, "env:NAME" of a variable holding one, "none", or None: as `HTTPS_PROXY`,
+    `HTTP_PROXY` and `NO_PROXY` say."""
+    parser: Literal["fast", "strict"] = "fast"
+    """Who reads its replies: llhttp behind our own checks, or h11."""
     privacy_policy_url: str | None = None
     terms_of_service_url: str | None = None
     status_page_url: str | None = None

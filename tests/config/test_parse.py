@@ -115,7 +115,7 @@ def test_an_unknown_key_is_refused_with_the_nearest_known_one(text: str, expecte
     ("text", "expected"),
     [
         ("server = 1", "server: expected object, got int"),
-        ("[server]\nbind = [1]", "server.bind[0]: expected str, got int"),
+        ("[server]\nbind = [1]", "server.bind[0]: expected str | object, got int"),
         ("[limits]\nbody_bytes_max = -1", "limits.body_bytes_max: expected int >= 1"),
         ("[limits]\nattempts_max = 4", "limits.attempts_max: expected int <= 3"),
         ("[timeouts]\ntotal = nan", "timeouts.total: expected float > 0.0"),

@@ -32,5 +32,5 @@ def test_nothing_can_be_changed_later() -> None:
 def test_every_limit_is_positive_and_named_with_its_unit() -> None:
     limits = msgspec.structs.asdict(Settings().limits)
 
-    assert all(value > 0 for value in limits.values())
-    assert all(name.endswith(("_max", "_s")) for name in limits)
+    assert all(value is None or value > 0 for value in limits.values())
+    assert all(name.endswith(("_max", "_min", "_s")) for name in limits)
