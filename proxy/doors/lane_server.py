@@ -2,7 +2,6 @@
 
 import logging
 import socket
-from collections.abc import Mapping
 
 import orjson
 import trio
@@ -10,26 +9,14 @@ import trio
 from proxy.doors.bridge import AsgiApp, bridge
 from proxy.doors.departures import departures
 from proxy.doors.lane import LaneConnection
+from proxy.doors.routes import ROUTES
 from proxy.errors import ClientClosedError, GatewayError, HedgerowError
 from proxy.exchange import exchange
 from proxy.gateway import Gateway
-from proxy.model.call import Surface
 from proxy.model.envelope import error_document
 
 log = logging.getLogger("hedgerow.lane")
 
-PREFIXES = ("/api/v1/", "/v1/", "/api/v1", "/v1")
-"""Where the API is served; without the slash, since SDK snippets that set a bare base URL paste it."""
-INFERENCE: Mapping[str, tuple[str, Surface]] = {
-    "chat/completions": ("openai-chat", "chat"),
-    "completions": ("openai-chat", "completions"),
-}
-ROUTES: Mapping[str, tuple[str, Surface]] = {
-    f"{prefix}{path}{slash}": route
-    for prefix in PREFIXES
-    for path, route in INFERENCE.items()
-    for slash in ("", "/")
-}
 REAP_S = 1.0
 """How often deadlines of client connections are looked at."""
 ACCEPT_PAUSE_S = 0.1
