@@ -1,16 +1,20 @@
-"""Requests out of bytes, for the sandbox: a thin cover of llhttp; no I/O.
+"""Requests out of bytes, for the sandbox: a thin cover of the gateway's own parser; no I/O.
 
-The only client is this gateway's own pool, so the checks are few: sizes are bounded, and what llhttp
-refuses ends the connection.
+The only client is this gateway's own pool, so sizes are bounded, and what the parser refuses ends
+the connection.
 """
 
 from dataclasses import dataclass
 
-import httptools
+from proxy.errors import InvalidRequestError
+from proxy.model.head import RequestHead
+from proxy.wire.body import BodyReader, FramingError
+from proxy.wire.parsers import FAST
 
 BODY_BYTES_MAX = 32 * 1024 * 1024
 """The gateway's own default for request bodies."""
 HEAD_BYTES_MAX = 256 * 1024
+HEADERS_MAX = 1000
 
 BAD, TOO_LARGE = 400, 413
 
@@ -38,14 +42,14 @@ class Receiver:
     """Feed bytes, take requests."""
 
     def __init__(self) -> None:
-        self._parser = httptools.HttpRequestParser(self)
         self._complete: list[Request] = []
         self._held = b""
-        self._head_bytes = 0
-        self._in_head = True
-        self._url = b""
-        self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._received = b""
+        """Of a head that is not complete."""
+        self._head: RequestHead | None = None
+        """Of the request whose body is being read."""
+        self._reader = BodyReader(chunked=False, length=0)
+        self._body = bytearray()
 
     @property
     def holding(self) -> bool:
@@ -65,43 +69,45 @@ class Receiver:
 
     def feed(self, data: bytes) -> None:
         """Parse bytes. Raises: BadRequest."""
-        try:
-            self._parser.feed_data(data)
-        except httptools.HttpParserError as error:
-            raise BadRequest(BAD, f"Not HTTP/1.1: {error}") from None
-        if self._in_head:
-            self._head_bytes += len(data)
-        if self._head_bytes > HEAD_BYTES_MAX or self._body_bytes > BODY_BYTES_MAX:
+        while data or self._head is not None:
+            if self._head is None:
+                data = self._read_head(data)
+            if self._head is None or not self._read_body(self._head, data):
+                return
+            data = self._reader.leftover
+            self._head = None
+
+    def _read_head(self, data: bytes) -> bytes:
+        """Take bytes of a head; once it is complete, what follows it."""
+        received = self._received + data
+        end = received.find(b"\r\n\r\n") + 4
+        if max(end, len(received) if end < 4 else 0) > HEAD_BYTES_MAX:
             raise BadRequest(TOO_LARGE, "The request is too large.")
+        if end < 4:
+            if not received[:1].isupper():
+                raise BadRequest(BAD, "Not HTTP/1.1: no method.")
+            self._received = received
+            return b""
+        try:
+            self._head = head = FAST.request_head(received[:end], HEADERS_MAX)
+        except InvalidRequestError as error:
+            raise BadRequest(BAD, error.message) from None
+        self._received = b""
+        length = None if head.chunked else head.content_length
+        self._reader, self._body = FAST.body(chunked=head.chunked, length=length), bytearray()
+        return received[end:]
 
-    # --- called by llhttp ---------------------------------------------------------------------
-    def on_message_begin(self) -> None:
-        """A new request."""
-        self._url, self._body, self._body_bytes = b"", [], 0
-        self._head_bytes, self._in_head = 0, True
-
-    def on_url(self, url: bytes) -> None:
-        """A piece of the target."""
-        self._url += url
-
-    def on_headers_complete(self) -> None:
-        """The head is over."""
-        self._head_bytes, self._in_head = 0, False
-
-    def on_body(self, data: bytes) -> None:
-        """A piece of the body; beyond the limit it is counted, not kept."""
-        self._body_bytes += len(data)
-        if self._body_bytes <= BODY_BYTES_MAX:
-            self._body.append(data)
-
-    def on_message_complete(self) -> None:
-        """The request is whole."""
-        self._complete.append(
-            Request(
-                method=self._parser.get_method().decode("latin-1"),
-                path=self._url.partition(b"?")[0].decode("latin-1"),
-                body=b"".join(self._body),
-                keep_alive=self._parser.should_keep_alive(),
-            )
-        )
-        self._body = []
+    def _read_body(self, head: RequestHead, data: bytes) -> bool:
+        """Take bytes of a body; True: the request is whole."""
+        try:
+            data, spans = self._reader.feed(data)
+        except FramingError as error:
+            raise BadRequest(BAD, f"Malformed chunked body: {error}.") from None
+        for start, end in spans:
+            self._body += data[start:end]
+        if len(self._body) > BODY_BYTES_MAX or head.content_length > BODY_BYTES_MAX:
+            raise BadRequest(TOO_LARGE, "The request is too large.")
+        if self._reader.done:
+            body = bytes(self._body)
+            self._complete.append(Request(head.method, head.path, body, head.keep_alive))
+        return self._reader.done

@@ -7,7 +7,14 @@ Source: RFC 9112 sections 6 and 7; chunk extensions are read over, trailers drop
 import re
 from typing import TypeAlias
 
-CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})[ \t]*(?:;[\t\x20-\x7e\x80-\xff]*)?")
+from proxy.wire.rules import FRAMING, TOKEN
+
+CHUNK_LINE = re.compile(rb"([0-9A-Fa-f]{1,8})(?:[ \t]*|;[\t\x20-\x7e\x80-\xff]*)")
+"""No space before the ";", though RFC 9112 7.1.1 would have it read over: parsers differ there."""
+TRAILER_LINE = re.compile(
+    rb"(?!(?:%b):)%b++:[\t\x20-\x7e\x80-\xff]*" % (b"|".join(FRAMING), TOKEN), re.IGNORECASE
+)
+"""A header field, and none that would have delimited or addressed the message (RFC 9110 6.5.1)."""
 CHUNK_LINE_BYTES_MAX = 1024
 TRAILER_BYTES_MAX = 8192
 SIZES_MAX = 512
@@ -120,16 +127,18 @@ class BodyReader:
                     self._sizes[line] if line in self._sizes else self._read_size(line)
                 )
                 phase = self._phase = DATA if left else TRAILERS
-            elif self._is_last(position, eol):
+            elif self._is_last(data, position, eol):
                 self.leftover = data[eol + 2 :]
                 return 0, 0, size
             position = eol + 2
         self._keep(data[position:])
         return 0, 0, size
 
-    def _is_last(self, start: int, end: int) -> bool:
-        """Count a line of the trailers; an empty one ends the body."""
+    def _is_last(self, data: bytes, start: int, end: int) -> bool:
+        """Check and count a line of the trailers; an empty one ends the body."""
         self.done = start == end
+        if not (self.done or TRAILER_LINE.fullmatch(data, start, end)):
+            raise FramingError("malformed trailer")
         self._trailers += end - start
         if self._trailers > TRAILER_BYTES_MAX:
             raise FramingError("the trailers are too long")

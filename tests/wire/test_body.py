@@ -4,7 +4,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from proxy.wire.body import CHUNK_LINE_BYTES_MAX, TRAILER_BYTES_MAX, BodyReader, FramingError
+from proxy.wire.strict import StrictBodyReader
 
+READERS = [BodyReader, StrictBodyReader]
 PAYLOADS = st.lists(st.binary(min_size=1, max_size=40), max_size=8)
 
 
@@ -25,11 +27,16 @@ def cut(data: bytes, places: list[int]) -> list[bytes]:
     return [data[a:b] for a, b in zip(edges, edges[1:], strict=False)]
 
 
-@given(PAYLOADS, st.lists(st.integers(0, 1000), max_size=12), st.binary(max_size=10))
+@given(
+    st.sampled_from(READERS),
+    PAYLOADS,
+    st.lists(st.integers(0, 1000), max_size=12),
+    st.binary(max_size=10),
+)
 def test_any_cut_of_a_chunked_body_gives_the_same_payload(
-    payloads: list[bytes], places: list[int], behind: bytes
+    kind: type[BodyReader], payloads: list[bytes], places: list[int], behind: bytes
 ) -> None:
-    reader = BodyReader(chunked=True, length=None)
+    reader = kind(chunked=True, length=None)
     pieces = cut(chunked(payloads), places)
     pieces[-1] += behind
 
@@ -48,7 +55,20 @@ def test_a_chunked_body_may_be_cut_at_every_byte() -> None:
 
 @pytest.mark.parametrize(
     "line",
-    [b"+5", b"0x5", b"5_0", b" 5", b"-1", b"zz", b"", b"123456789", b"5;\x00", b"5\n", b"5 x"],
+    [
+        b"+5",
+        b"0x5",
+        b"5_0",
+        b" 5",
+        b"-1",
+        b"zz",
+        b"",
+        b"123456789",
+        b"5;\x00",
+        b"5\n",
+        b"5 x",
+        b"5 ;a",
+    ],
 )
 def test_a_size_that_is_not_plain_hexadecimal_is_refused(line: bytes) -> None:
     with pytest.raises(FramingError):
@@ -153,7 +173,7 @@ def test_trailers_without_end_are_bounded_even_line_by_line() -> None:
 
 
 @pytest.mark.parametrize(
-    "line", [b"5", b"05", b"00000005", b"5 ", b"5;a=b", b'5;a="\xe9"', b"5\t;"]
+    "line", [b"5", b"05", b"00000005", b"5 ", b"5\t ", b"5;a=b", b'5;a="\xe9"', b"5; a ;b"]
 )
 def test_a_size_may_have_zeros_before_it_and_extensions_behind(line: bytes) -> None:
     assert b"hello" == read(
@@ -175,3 +195,23 @@ def test_views_point_into_the_very_bytes_received() -> None:
 
     assert data is whole
     assert [(3, 8), (13, 18)] == spans
+
+
+@pytest.mark.parametrize(
+    "line", [b"A: b", b"A:", b"!x:\t\xe9 ", b"X-Content-Length: 5", b"Hosts: a"]
+)
+def test_a_trailer_is_read_over(line: bytes) -> None:
+    reader = BodyReader(chunked=True, length=None)
+
+    assert b"" == read(reader, [b"0\r\n" + line + b"\r\n\r\nx"])
+    assert (True, b"x") == (reader.done, reader.leftover)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [b"A", b"A : b", b" A: b", b": b", b"A: b\nC: d", b"A: \x00", b"A\xe9: b", b"content-length: 5", b"TRANSFER-ENCODING: x", b"Host:a"],
+)  # fmt: skip
+def test_a_trailer_that_is_no_field_or_would_frame_the_message_is_refused(line: bytes) -> None:
+    for pieces in ([b"0\r\n" + line + b"\r\n\r\n"], [b"0\r\nA: b\r\n" + line, b"\r\n\r\n"]):
+        with pytest.raises(FramingError, match="malformed trailer"):
+            read(BodyReader(chunked=True, length=None), pieces)
