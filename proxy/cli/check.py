@@ -78,6 +78,7 @@ def _rows(catalog: "Catalog", outcomes: Mapping[str, str]) -> list[tuple[str, ..
 
 def _dial_all(catalog: "Catalog") -> dict[str, str]:
     """Provider id -> "ok ..." or what went wrong; the sandbox is not dialled."""
+    import os
     from functools import partial
 
     import trio
@@ -89,4 +90,4 @@ def _dial_all(catalog: "Catalog") -> dict[str, str]:
         for provider in catalog.providers.values()
         if provider.base_url.startswith("http")
     }
-    return trio.run(partial(dial_all, targets))
+    return trio.run(partial(dial_all, targets, os.environ))

@@ -7,23 +7,24 @@ Rule 1: one owner at a time. Rule 2: sockets never block. Rule 3: `close` always
 """
 
 import contextlib
-import errno
 import math
 import socket
 import ssl
-from collections import deque
 from collections.abc import Awaitable, Callable
 
 import trio
 
 from proxy.errors import UpstreamUnavailableError
+from proxy.net.dialling import Dialling
+from proxy.net.proxies import Tunnel
 from proxy.wire.body import BodyReader, FramingError
 
 RECEIVE_BYTES = 65_536
 """Read at once. `recv` allocates this much and gives back what it did not fill; 0.3 us."""
 
-Address = tuple[int, tuple[str, int]]
-"""(address family, socket address)."""
+TAIL_S = 0.05
+"""How long the end of a reply's framing may come behind its terminator, seconds; usually none."""
+
 Dialler = Callable[[], socket.socket]
 """Makes a connected socket without the network: the sandbox, an application's own transport."""
 
@@ -32,23 +33,22 @@ class Connection:
     """A socket and how far it has come."""
 
     __slots__ = (
-        "_addresses", "_connected", "_connecting", "_host", "_interrupted", "_tls", "_tls_done",
-        "_unsent", "addressed", "deadline", "fd", "idle_since", "served", "sock", "tail",
+        "_dialling", "_host", "_interrupted", "_tls", "_tunnel", "_unsent", "deadline", "fd",
+        "idle_since", "ready", "served", "sock", "tail",
     )  # fmt: skip
 
     def __init__(
-        self, host: str, tls: ssl.SSLContext | None, sock: socket.socket | None = None
-    ) -> None:
+        self, host: str, tls: ssl.SSLContext | None, sock: socket.socket | None = None,
+        tunnel: Tunnel | None = None,
+    ) -> None:  # fmt: skip
         self.sock = sock
         self.fd = -1 if sock is None else sock.fileno()
         self._host = host
         self._tls = tls
-        self._tls_done = tls is None
-        self._connected = sock is not None
-        self._connecting = False
-        self.addressed = sock is not None
-        """Addresses were offered, or none are needed."""
-        self._addresses: deque[Address] = deque()
+        self._dialling: Dialling | None = None
+        self._tunnel = tunnel
+        self.ready = sock is not None and tls is None and tunnel is None
+        """Connected, through the proxy if there is one, TLS included."""
         self._unsent = memoryview(b"")
         self._interrupted = False
         self.deadline = math.inf
@@ -61,70 +61,50 @@ class Connection:
         """Monotonic seconds."""
 
     @property
-    def ready(self) -> bool:
-        """Connected, TLS included."""
-        return self._connected and self._tls_done
+    def addressed(self) -> bool:
+        """It is known where to dial, or nothing has to be dialled."""
+        return self.sock is not None or self._dialling is not None
 
-    def offer_addresses(self, addresses: list[Address]) -> None:
-        """Addresses to try, in order."""
-        self._addresses.extend(addresses)
-        self.addressed = True
+    def dial(self, dialling: Dialling) -> None:
+        """Say where the peer is."""
+        self._dialling = dialling
 
     async def establish(self) -> None:
-        """Connect and shake hands; resumable. Raises: UpstreamUnavailableError."""
-        while not self._connected:
-            await self._connect()
-        if not self._tls_done:
-            await self._shake_hands()
+        """Connect, pass the proxy, shake hands; resumable. Raises: UpstreamUnavailableError."""
+        if self.sock is None:
+            assert self._dialling is not None
+            self.sock = await self._dialling.connect()
+            self.fd = self.sock.fileno()
+            self._dialling = None
+        if self._tunnel is not None:
+            await self._tunnel.open(self.sock)
+            self._tunnel = None
+        if self._tls is not None:
+            await self._shake_hands(self._tls)
+        self.ready = True
 
-    async def _connect(self) -> None:
-        if not self._connecting:
-            if not self._addresses:
-                raise UpstreamUnavailableError("Provider's address refused the connection.")
-            family, address = self._addresses[0]
-            self._open(family)
-            assert self.sock is not None
-            code = self.sock.connect_ex(address)
-            self._connecting = code == errno.EINPROGRESS
-        else:
-            assert self.sock is not None
-            await trio.lowlevel.wait_writable(self.fd)
-            code = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-            self._connecting = False
-        if code == 0:
-            self._connected = True
-        elif not self._connecting:
-            self._addresses.popleft()
-            self.close()
-
-    def _open(self, family: int) -> None:
-        self.sock = socket.socket(family, socket.SOCK_STREAM)
-        self.sock.setblocking(False)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        self.fd = self.sock.fileno()
-
-    async def _shake_hands(self) -> None:
+    async def _shake_hands(self, tls: ssl.SSLContext) -> None:
         assert self.sock is not None
-        assert self._tls is not None
-        if not isinstance(self.sock, ssl.SSLSocket):
-            self.sock = self._tls.wrap_socket(
-                self.sock, server_hostname=self._host, do_handshake_on_connect=False
-            )
-        while not self._tls_done:
+        try:
+            if not isinstance(self.sock, ssl.SSLSocket):
+                self.sock = tls.wrap_socket(
+                    self.sock, server_hostname=self._host, do_handshake_on_connect=False
+                )
+            await self._finish_handshake(self.sock)
+        except (OSError, ValueError) as error:  # ValueError: not a name that TLS knows
+            reason = getattr(error, "verify_message", "") or "handshake failed"
+            raise UpstreamUnavailableError(f"Provider's TLS is not acceptable: {reason}.") from None
+
+    async def _finish_handshake(self, sock: ssl.SSLSocket) -> None:
+        while True:
             try:
-                self.sock.do_handshake()
+                sock.do_handshake()
             except ssl.SSLWantReadError:
                 await trio.lowlevel.wait_readable(self.fd)
             except ssl.SSLWantWriteError:
                 await trio.lowlevel.wait_writable(self.fd)
-            except OSError as error:
-                reason = getattr(error, "verify_message", "") or "handshake failed"
-                raise UpstreamUnavailableError(
-                    f"Provider's TLS is not acceptable: {reason}."
-                ) from None
             else:
-                self._tls_done = True
+                return
 
     def queue(self, data: bytes) -> None:
         """Set what `flush` sends."""
@@ -181,6 +161,12 @@ class Connection:
     def _pending(self) -> bool:
         return isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
 
+    async def await_tail(self) -> None:
+        """Wait until the end of the last reply's framing may be here, at most TAIL_S."""
+        if self.tail is not None:
+            with trio.move_on_after(TAIL_S):
+                await trio.lowlevel.wait_readable(self.fd)
+
     def looks_alive(self) -> bool:
         """False if the peer closed or sent something unasked while the connection was idle.
 
@@ -214,6 +200,10 @@ class Connection:
 
     def close(self) -> None:
         """Close the socket now; what was queued or unread is dropped."""
+        self.ready = False
+        if self._dialling is not None:
+            self._dialling.close()
+            self._dialling = None
         if self.sock is not None:
             with contextlib.suppress(OSError):
                 self.sock.close()

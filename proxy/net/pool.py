@@ -2,62 +2,73 @@
 
 Rule 1: a connection goes back only when its reply was read to the end and nothing came behind it.
 Rule 2: whoever takes a connection gives it back or closes it; after a cancel it is closed.
+Rule 3: while somebody waits, nothing is idle: what is given back or closed is the first waiter's turn.
 """
 
-import socket
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
-import trio
-
-from proxy.errors import ConfigError, ShedError, UpstreamUnavailableError
+from proxy.config.settings import LimitSettings
+from proxy.errors import ShedError
 from proxy.model.call import Surface
 from proxy.model.endpoint import Endpoint, Provider
-from proxy.net.connection import Address, Connection, Dialler
+from proxy.net.addresses import Addresses, Resolver
+from proxy.net.connection import Connection, Dialler
+from proxy.net.credentials import Secret
+from proxy.net.dialling import Dialling
+from proxy.net.proxies import Proxy, Tunnel, choose_proxy
 from proxy.net.tls import ClientContexts
+from proxy.net.waiters import Waiter, Waiters
 from proxy.net.watch import Watch
 from proxy.units import Seconds
 from proxy.wire.body import BodyReader
 
-ADDRESSES_TTL_S = 30.0
-"""How long a name's addresses are kept, seconds."""
 PATHS: Mapping[Surface, str] = {"chat": "/chat/completions", "completions": "/completions"}
+TO_PROXY = "proxy-authorization"
+"""A header field that no provider gets."""
 
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where to dial."""
+    """Where requests go."""
 
     host: str
     port: int
     tls: ssl.SSLContext | None
     dial: Dialler | None = None
     """For an in-process provider; then host and port are only names."""
+    proxy: Proxy | None = None
+    """What is dialled instead: requests go through it, with TLS in a tunnel."""
+
+    def connection(self) -> Connection:
+        """One more, yet to be established. Raises: OSError where the dialler has no socket."""
+        sock = self.dial() if self.dial is not None else None
+        tunnel = None
+        if self.proxy is not None and self.tls is not None:
+            tunnel = Tunnel(self.proxy, self.host, self.port)
+        return Connection(self.host, self.tls, sock, tunnel)
 
 
 class Pool:
     """Connections to one origin."""
 
     def __init__(
-        self,
-        origin: Origin,
-        clock: Callable[[], Seconds],
-        watch: Watch,
-        *,
-        connections_max: int,
-        idle_s: float,
-    ) -> None:
+        self, origin: Origin, clock: Callable[[], Seconds], watch: Watch, limits: LimitSettings,
+        addresses: Addresses,
+    ) -> None:  # fmt: skip
         self.origin = origin
         self._clock = clock
         self.watch = watch
-        self._connections_max = connections_max
-        self._idle_s = idle_s
+        self._connections_max = limits.upstream_connections_max
+        self._idle_s = limits.upstream_idle_s
         self._idle: deque[Connection] = deque()
         self._open = 0
-        self._addresses: tuple[float, list[Address]] = (-1.0, [])
+        self._addresses = addresses
+        """Of the origin, or of the proxy in front of it."""
+        self._waiters = Waiters(limits.upstream_waiters_max)
 
     def take(self) -> Connection | None:
         """An idle connection that still looks alive, or None: dial with `fresh`."""
@@ -69,29 +80,74 @@ class Pool:
             self.discard(connection)
         return None
 
-    def fresh(self) -> Connection:
-        """A connection yet to be established. Raises: ShedError at the origin's cap."""
-        if self._open >= self._connections_max:
-            raise ShedError(f"More than {self._connections_max} connections to one provider.")
-        self._open += 1
-        origin = self.origin
-        return Connection(origin.host, origin.tls, origin.dial() if origin.dial else None)
+    def fresh(self) -> Connection | None:
+        """A connection yet to be established, or None at the origin's cap: `line_up`.
 
-    async def addresses(self) -> list[Address]:
-        """Resolve the origin; kept for ADDRESSES_TTL_S. Raises: UpstreamUnavailableError."""
-        expiry, known = self._addresses
-        now = self._clock()
-        if now < expiry:
-            return known
+        Raises: ShedError where this machine has no socket left.
+        """
+        if self._open >= self._connections_max:
+            return None
+        connection = self._made()
+        self._open += 1
+        return connection
+
+    def renewed(self, connection: Connection) -> Connection:
+        """Close one that had died unseen; one that nobody ever used takes its place, at once.
+
+        Raises: ShedError where this machine has no socket left; then nothing has changed.
+        """
+        replacement = self._made()
+        self.watch.waits.discard(connection)
+        connection.close()
+        return replacement
+
+    def _made(self) -> Connection:
         try:
-            found = await trio.socket.getaddrinfo(
-                self.origin.host, self.origin.port, type=socket.SOCK_STREAM
-            )
+            return self.origin.connection()
         except OSError:
-            raise UpstreamUnavailableError("Provider's name does not resolve.") from None
-        known = [(family, (str(at[0]), int(at[1]))) for family, _, _, _, at in found]
-        self._addresses = (now + ADDRESSES_TTL_S, known)
-        return known
+            raise ShedError("No socket is left for a connection to a provider.") from None
+
+    async def establish(self, connection: Connection) -> None:
+        """Find, dial, pass the proxy, shake hands; resumable. Raises: UpstreamUnavailableError."""
+        if not connection.addressed:
+            peer = "Provider" if self.origin.proxy is None else "Proxy"
+            addresses = await self._addresses.find(peer)
+            connection.dial(Dialling(addresses, self._clock, peer))
+        await connection.establish()
+        assert connection.sock is not None
+        self._addresses.won(connection.sock.family)
+
+    def line_up(self) -> Waiter:
+        """Come last among those who wait; then `turn`, then perhaps `leave`.
+
+        Raises: ShedError where too many wait already.
+        """
+        return self._waiters.join()
+
+    async def turn(self, waiter: Waiter) -> Connection:
+        """Wait for a connection to be given back or closed; resumable, and the place is kept.
+
+        Returns: one to use, or to establish; the waiter is done with then.
+        Raises: ShedError where this machine has no socket left.
+        """
+        await waiter.turn.wait()
+        connection = waiter.connection
+        if connection is not None:
+            await connection.await_tail()
+            if connection.looks_alive():
+                return connection
+            connection.close()
+            waiter.connection = None
+        return self._made()
+
+    def leave(self, waiter: Waiter) -> None:
+        """Give up waiting; a turn that has come already goes to the next one."""
+        if not waiter.turn.is_set():
+            self._waiters.leave(waiter)
+        elif waiter.connection is None:
+            self._free()
+        else:
+            self._hand_on(waiter.connection)
 
     def give(self, connection: Connection, tail: BodyReader | None = None) -> None:
         """Return a connection whose reply is complete, but for the framing's end in `tail`."""
@@ -99,13 +155,25 @@ class Pool:
         self.watch.waits.discard(connection)
         connection.served += 1
         connection.idle_since = self._clock()
-        self._idle.append(connection)
+        if self._waiters:
+            self._hand_on(connection)
+        else:
+            self._idle.append(connection)
 
     def discard(self, connection: Connection) -> None:
         """Close a connection for good."""
-        self._open -= 1
         self.watch.waits.discard(connection)
         connection.close()
+        self._free()
+
+    def _hand_on(self, connection: Connection) -> None:
+        if not self._waiters.hand(connection):
+            self._idle.append(connection)
+
+    def _free(self) -> None:
+        """There is room for one connection more: the first waiter's, if there is one."""
+        if not self._waiters.hand(None):
+            self._open -= 1
 
     def close(self) -> None:
         """Close what is idle."""
@@ -119,8 +187,13 @@ class Pool:
 
     @property
     def open(self) -> int:
-        """Connections at rest or in use."""
+        """Connections at rest or in use; a waiter's turn to dial is one."""
         return self._open
+
+    @property
+    def waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return len(self._waiters)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +218,20 @@ class Upstreams:
         *,
         clock: Callable[[], Seconds],
         diallers: Mapping[str, Callable[[Provider], Dialler]],
-        connections_max: int,
-        idle_s: float,
+        limits: LimitSettings,
+        environ: Mapping[str, str],
     ) -> None:
         self._resolve = resolve
         self._clock = clock
         self._diallers = diallers
-        self._connections_max = connections_max
-        self._idle_s = idle_s
-        self._pools: dict[tuple[str, str | None, str | None], Pool] = {}
+        self._limits = limits
+        self._environ = environ
+        """Where HTTPS_PROXY and its like are looked for."""
+        self._pools: dict[tuple[str, str | None, str | None, Proxy | None], Pool] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._contexts = ClientContexts()
+        self._resolver = Resolver()
+        self._addresses: dict[tuple[str, int], Addresses] = {}
         self.watch = Watch(clock)
         """Somebody must `run` it."""
 
@@ -168,7 +244,7 @@ class Upstreams:
         return known
 
     def prepare(self, providers: Iterable[Provider]) -> None:
-        """Read secrets and TLS files now. Raises: ConfigError, so that no request has to."""
+        """Read secrets, proxies and TLS files now. Raises: ConfigError, so that no request has to."""
         for provider in providers:
             if provider.id not in self._upstreams:
                 self._upstreams[provider.id] = self._build(provider)
@@ -184,46 +260,59 @@ class Upstreams:
 
     def _build(self, provider: Provider) -> Upstream:
         url = urlsplit(provider.base_url)
-        key = (f"{url.scheme}://{url.netloc}", provider.ca_file, provider.client_cert)
+        fields = self._fields(provider)
+        proxy = self._proxy(provider, fields.pop(TO_PROXY, None))
+        key = (f"{url.scheme}://{url.netloc}", provider.ca_file, provider.client_cert, proxy)
         pool = self._pools.get(key)
         if pool is None:
-            pool = Pool(
-                self._origin(provider),
-                self._clock,
-                self.watch,
-                connections_max=self._connections_max,
-                idle_s=self._idle_s,
-            )
-            self._pools[key] = pool
-        fields = self._fields(provider)
-        heads = {surface: _head(provider, path, fields) for surface, path in PATHS.items()}
+            pool = self._pools[key] = self._pool(provider, proxy)
+        target = url.path.rstrip("/")
+        lines = [f"{name}: {value}" for name, value in fields.items()]
+        if proxy is not None and pool.origin.tls is None:  # RFC 9112 3.2.2: proxies want it whole
+            target = f"http://{url.netloc}{target}"
+            lines += proxy.fields
+        host = url.netloc or url.scheme
+        heads = {surface: _head(target + path, host, lines) for surface, path in PATHS.items()}
         return Upstream(pool, heads)
 
-    def _fields(self, provider: Provider) -> list[str]:
-        """Header lines with secrets in them."""
-        fields = []
+    def _fields(self, provider: Provider) -> dict[str, str]:
+        """Header fields with secrets in them, by name in lower case."""
+        fields = {}
         if provider.api_key is not None:
-            fields.append(f"authorization: Bearer {self._resolve(provider.api_key)}")
+            fields["authorization"] = f"Bearer {self._resolve(provider.api_key)}"
         for name, value in provider.headers:
             secret = value.startswith(("env:", "file:"))
-            fields.append(f"{name}: {self._resolve(value) if secret else value}")
+            fields[name.lower()] = self._resolve(value) if secret else value
         return fields
 
-    def _origin(self, provider: Provider) -> Origin:
-        if provider.proxy is not None:
-            raise ConfigError(f"providers.{provider.id}.proxy: proxies are not supported yet")
+    def _proxy(self, provider: Provider, authorization: str | None) -> Proxy | None:
+        """The proxy, if one leads there; a header of the settings counts more than its URL."""
+        if urlsplit(provider.base_url).scheme in self._diallers:
+            return None
+        proxy = choose_proxy(provider, self._environ, self._resolve)
+        if proxy is None or authorization is None:
+            return proxy
+        return replace(proxy, authorization=Secret(authorization))
+
+    def _pool(self, provider: Provider, proxy: Proxy | None) -> Pool:
+        origin = self._origin(provider, proxy)
+        where = (origin.host, origin.port) if proxy is None else (proxy.host, proxy.port)
+        if where not in self._addresses:
+            self._addresses[where] = Addresses(*where, self._clock, self._resolver)
+        return Pool(origin, self._clock, self.watch, self._limits, self._addresses[where])
+
+    def _origin(self, provider: Provider, proxy: Proxy | None) -> Origin:
         url = urlsplit(provider.base_url)
         if url.scheme in self._diallers:
             return Origin(url.scheme, 0, None, self._diallers[url.scheme](provider))
         tls = self._contexts.of(provider) if url.scheme == "https" else None
-        return Origin(url.hostname or "", url.port or (443 if tls else 80), tls)
+        return Origin(url.hostname or "", url.port or (443 if tls else 80), tls, None, proxy)
 
 
-def _head(provider: Provider, path: str, fields: list[str]) -> bytes:
-    url = urlsplit(provider.base_url)
+def _head(target: str, host: str, fields: list[str]) -> bytes:
     lines = [
-        f"POST {url.path.rstrip('/')}{path} HTTP/1.1",
-        f"host: {url.netloc or url.scheme}",
+        f"POST {target} HTTP/1.1",
+        f"host: {host}",
         "accept-encoding: identity",
         "content-type: application/json",
         "user-agent: hedgerow",

@@ -6,7 +6,7 @@ Rule 3: only a reused connection that died without one byte of reply is tried ag
 """
 
 from proxy.dialects.registry import DIALECTS
-from proxy.errors import HedgerowError, UpstreamTimeoutError, UpstreamUnavailableError
+from proxy.errors import HedgerowError, ShedError, UpstreamTimeoutError, UpstreamUnavailableError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
 from proxy.model.downstream import Buffer
@@ -16,11 +16,15 @@ from proxy.model.meter import Delivered
 from proxy.model.outcome import Failure, Opened
 from proxy.net.connection import Connection
 from proxy.net.reply import StreamReply, WholeReply
+from proxy.net.waiters import Waiter
 from proxy.units import Seconds
 from proxy.wire.body import BodyReader, FramingError
 from proxy.wire.http1 import ResponseHead, ResponseHeadReader
+from proxy.wire.parsers import parser_named
 from proxy.wire.retry_after import read_retry_after
 from proxy.wire.transcript import Transcript
+
+PROXY_AUTHENTICATION_REQUIRED = 407
 
 
 class Attempt:
@@ -37,21 +41,27 @@ class Attempt:
         upstream = gateway.upstreams.of(endpoint)
         self._pool = upstream.pool
         self._request = upstream.request(call.surface, self._dialect.encode_request(call, endpoint))
-        self._heads = ResponseHeadReader(self._limits.upstream_head_bytes_max)
+        self._parser = parser_named(endpoint.provider.parser)
+        self._heads = ResponseHeadReader(self._limits.upstream_head_bytes_max, self._parser)
         self._head: ResponseHead | None = None
-        self._body = BodyReader(chunked=False, length=0)
-        self._pieces: list[bytes] = []
-        self._size = 0
+        self._body = NOTHING
+        self._whole = bytearray()
+        """A body that is not streamed; not a list, as pieces may be of one byte."""
         self._transcript: Transcript | None = None
         self._held: list[Buffer] = []
+        self._held_bytes = 0
         self._sent_at = Seconds(-1.0)
         now = gateway.clock()
         self._started_at = self._heard_at = now
         self.deadline = Seconds(now + endpoint.timeouts.connect_s)
         """When the phase that the attempt is in must be over."""
-        self._connection = self._pool.take() or self._pool.fresh()
-        self._reused = self._connection.served > 0
-        self._connection.queue(self._request)
+        self._waiter: Waiter | None = None
+        connection = self._pool.take() or self._pool.fresh()
+        if connection is not None:
+            self._use(connection)
+        else:
+            self._connection, self._reused = SPENT, False
+            self._waiter = self._pool.line_up()
 
     async def drive(self) -> Opened | Failure | None:
         """Go on until there is a result; None: a phase is over and `deadline` has moved."""
@@ -90,21 +100,33 @@ class Attempt:
 
     def overdue(self) -> Failure:
         """The deadline passed."""
+        if self._waiter is not None:
+            return self._fail(ShedError("No connection to the provider became free in time."))
         what = "accept a connection" if self._sent_at < 0 else "answer"
         return self._fail(UpstreamTimeoutError(f"Provider did not {what} in time."))
 
     def close(self) -> None:
-        """Drop the connection and whatever it was doing; idempotent."""
+        """Drop the connection, or the place among those who wait for one; idempotent."""
+        if self._waiter is not None:
+            self._pool.leave(self._waiter)
+            self._waiter = None
         if self._connection is not SPENT:
             self._pool.discard(self._connection)
             self._connection = SPENT
 
+    def _use(self, connection: Connection) -> None:
+        self._connection = connection
+        self._reused = connection.served > 0
+        connection.queue(self._request)
+
     async def _send(self) -> None:
+        if self._waiter is not None:
+            connection = await self._pool.turn(self._waiter)
+            self._waiter = None
+            self._use(connection)
         connection = self._connection
         if not connection.ready:
-            if not connection.addressed:
-                connection.offer_addresses(await self._pool.addresses())
-            await connection.establish()
+            await self._pool.establish(connection)
         await connection.flush()
         timeouts = self.endpoint.timeouts
         self._sent_at = self._gateway.clock()
@@ -113,10 +135,7 @@ class Attempt:
 
     def _start_over(self) -> None:
         """The idle connection had died unseen: once more, on one that nobody used."""
-        self.close()
-        self._connection = self._pool.fresh()
-        self._connection.queue(self._request)
-        self._reused = False
+        self._use(self._pool.renewed(self._connection))
         self._sent_at = Seconds(-1.0)
         self.deadline = Seconds(self._gateway.clock() + self.endpoint.timeouts.connect_s)
 
@@ -140,12 +159,15 @@ class Attempt:
     def _accept(self, head: ResponseHead, rest: bytes) -> bytes:
         """Decide from the head how the body is read; returns the first bytes of it."""
         self._head = head
-        self._body = BodyReader(chunked=head.chunked, length=head.content_length)
+        self._body = self._parser.body(chunked=head.chunked, length=head.content_length)
         kind = head.headers.get(b"content-type", b"")
-        if head.headers.get(b"content-encoding", b"identity").lower() != b"identity":
+        coding = head.headers.get(b"content-encoding")
+        if coding is not None and is_coded(coding):
             raise UpstreamUnavailableError("Provider compressed its reply though asked not to.")
         if 300 <= head.status <= 399:
             raise UpstreamUnavailableError("Provider redirected, which is not followed.")
+        if head.status == PROXY_AUTHENTICATION_REQUIRED:
+            raise UpstreamUnavailableError(f"Proxy refused the request: status {head.status}.")
         if head.status <= 299:
             if b"html" in kind:
                 raise UpstreamUnavailableError("Provider sent a web page.")
@@ -160,6 +182,7 @@ class Attempt:
             self._encoder,
             self._delivered,
             event_bytes_max=self._limits.upstream_event_bytes_max,
+            stream_bytes_max=self._limits.upstream_stream_bytes_max,
         )
 
     def _take_stream(self, data: bytes) -> Opened | Failure | None:
@@ -167,7 +190,8 @@ class Attempt:
         transcript, head = self._transcript, self._head
         assert transcript is not None
         assert head is not None
-        self._held += transcript.feed(data) if data else transcript.close()
+        buffers = transcript.feed(data) if data else transcript.close()
+        self._held += buffers
         if transcript.content or (transcript.ended and transcript.failure is None):
             reply = StreamReply(
                 transcript, self._connection, self._pool, keep_alive=head.keep_alive
@@ -181,6 +205,11 @@ class Attempt:
                 held=self._held,
                 waited_s=self._waited_s(),
             )
+        self._held_bytes += sum(map(len, buffers))
+        if self._held_bytes > self._limits.upstream_event_bytes_max:
+            raise UpstreamUnavailableError(
+                "Provider's reply exceeds the size limit before its first content."
+            )
         return self._fail(transcript.failure) if transcript.failure is not None else None
 
     def _take_whole(self, data: bytes) -> Opened | Failure | None:
@@ -188,9 +217,8 @@ class Attempt:
         if data:
             data, spans = self._body.feed(data)
             for start, end in spans:
-                self._pieces.append(data[start:end])
-                self._size += end - start
-            if self._size > self._limits.upstream_reply_bytes_max:
+                self._whole += data[start:end]
+            if len(self._whole) > self._limits.upstream_reply_bytes_max:
                 raise UpstreamUnavailableError("Provider's reply exceeds the size limit.")
         elif not self._body.close():
             raise UpstreamUnavailableError("Provider ended its reply early.")
@@ -200,9 +228,7 @@ class Attempt:
         """The whole body is here."""
         head = self._head
         assert head is not None
-        body = b"".join(
-            self._pieces
-        ).strip()  # some providers pad with blank lines while they think
+        body = bytes(self._whole.strip())  # some providers pad with blank lines while they think
         if head.keep_alive and not self._body.leftover:
             self._pool.give(self._connection)
             self._connection = SPENT
@@ -232,5 +258,12 @@ class Attempt:
         return self._heard_at - self._sent_at
 
 
+def is_coded(codings: bytes) -> bool:
+    """Whether a value of Content-Encoding names anything that changes the body."""
+    return any(word.strip().lower() not in {b"", b"identity"} for word in codings.split(b","))
+
+
+NOTHING = BodyReader(chunked=False, length=0)
+"""Stands where no head has come; never touched."""
 SPENT = Connection("", None)
-"""Stands where a connection was given away or closed; never touched."""
+"""Stands where a connection was given away or closed, or is waited for; never touched."""

@@ -27,8 +27,8 @@ class EventSplitter:
     __slots__ = ("_max", "_searched", "carry")
 
     def __init__(self, event_bytes_max: int) -> None:
-        self.carry = b""
-        """An unfinished event."""
+        self.carry = bytearray()
+        """An unfinished event; grows in place, since it may come in a million pieces."""
         self._max = event_bytes_max
         self._searched = 0
         """Length of `carry` that is known to hold no end of an event."""
@@ -38,26 +38,35 @@ class EventSplitter:
 
         Raises: EventTooLargeError.
         """
-        if self.carry:
-            data = self.carry + data
         events: list[bytes] = []
         start, search = 0, max(self._searched - 3, 0)
         # A CR at the very end may be half of a CRLF: an end that touches it is not yet known.
-        end = len(data) - 1 if data.endswith(b"\r") else len(data)
+        cut = data.endswith(b"\r")
+        if self.carry:
+            self.carry += data
+            if not BLANK.search(self.carry, search, len(self.carry) - cut):
+                return self._unfinished(events)
+            data = bytes(self.carry)
+            self.carry = bytearray()
+        end = len(data) - cut
         while found := BLANK.search(data, search, end):
             if found.end() - start > self._max:
                 raise EventTooLargeError(events)
             events.append(data[start : found.end()])
             start = search = found.end()
-        self.carry = data[start:]
+        if start < len(data):
+            self.carry += data[start:]
+        return self._unfinished(events)
+
+    def _unfinished(self, events: list[bytes]) -> list[bytes]:
         self._searched = len(self.carry)
-        if len(self.carry) > self._max:
+        if self._searched > self._max:
             raise EventTooLargeError(events)
         return events
 
     def close(self) -> bytes:
         """The stream ended: the unfinished event, which some providers never finish."""
-        rest, self.carry = self.carry, b""
+        rest, self.carry = bytes(self.carry), bytearray()
         return rest
 
 

@@ -28,6 +28,9 @@ from proxy.wire.sse import EventSplitter, EventTooLargeError, GarbageError, even
 
 SIZE_LINE_MAX = 8
 """Bytes of a size line that is spliced: six digits and its end; others take the slow path."""
+STREAM_BYTES_MAX = 1 << 30
+"""Bytes of a stream in all, where nothing else is said."""
+STREAM_TOO_LARGE = "Provider's stream exceeds the size limit."
 TOO_LARGE = "Provider sent an event beyond the size limit."
 LEARN_MAX = 16
 """Templates tried per stream; one whose frames never repeat would otherwise cost 10 us each."""
@@ -37,7 +40,7 @@ class Transcript:
     """One streamed reply."""
 
     __slots__ = (
-        "_body", "_decoder", "_delivered", "_encoder", "_learned", "_out", "_sizes", "_splitter", "_template",
+        "_body", "_decoder", "_delivered", "_encoder", "_learned", "_out", "_room", "_sizes", "_splitter", "_template",
         "content", "ended", "failure", "finished", "surplus",
     )  # fmt: skip
 
@@ -49,12 +52,15 @@ class Transcript:
         delivered: Delivered,
         *,
         event_bytes_max: int,
+        stream_bytes_max: int = STREAM_BYTES_MAX,
     ) -> None:
         self._body = body
         self._decoder = decoder
         self._encoder = encoder
         self._delivered = delivered
         self._splitter = EventSplitter(event_bytes_max)
+        self._room = stream_bytes_max
+        """Bytes that may still be received, framing and comments included."""
         self._template: Template | None = None
         self._learned = 0
         self._sizes: dict[bytes, int] = {}
@@ -73,7 +79,7 @@ class Transcript:
     def feed(self, data: bytes) -> list[Buffer]:
         """Take received bytes; return what goes to the client, in order, as views where possible."""
         body, splitter = self._body, self._splitter
-        data = body.join(data)
+        data = self._admit(data)
         ascii_only = data.isascii()
         position, size = 0, len(data)
         try:
@@ -101,6 +107,14 @@ class Transcript:
         if body.done and not self.ended and self.failure is None:
             self._complete()
         return self._take()
+
+    def _admit(self, data: bytes) -> bytes:
+        """Count received bytes; what of them is to be read, behind what was left of the last ones."""
+        self._room -= len(data)
+        if self._room < 0:
+            self.failure = self.failure or UpstreamUnavailableError(STREAM_TOO_LARGE)
+            return b""
+        return self._body.join(data)
 
     def _mend(self, data: bytes, start: int, end: int) -> int:
         """Translate the event that a read has cut in two; return where the next one begins."""

@@ -10,7 +10,9 @@ import trio
 import trio.testing
 
 from proxy.errors import UpstreamUnavailableError
-from proxy.net.connection import Address, Connection
+from proxy.net.addresses import Address
+from proxy.net.connection import Connection
+from proxy.net.dialling import Dialling
 from proxy.wire.body import BodyReader
 from tests.fakes.replay import refused_url, unanswered_url
 
@@ -36,6 +38,10 @@ def listening() -> Iterator[tuple[socket.socket, Address]]:
         yield listener, (socket.AF_INET, (host, port))
 
 
+def to(addresses: list[Address]) -> Dialling:
+    return Dialling(addresses, trio.current_time)  # type: ignore[arg-type]
+
+
 def address_of(url: str) -> Address:
     host, _, port = url.removeprefix("http://").partition(":")
     return socket.AF_INET, (host, int(port))
@@ -52,7 +58,7 @@ async def test_it_dials_sends_and_receives_up_to_the_end() -> None:
     with listening() as (listener, address):
         connection = Connection("peer", None)
         assert (False, False) == (connection.ready, connection.addressed)
-        connection.offer_addresses([address])
+        connection.dial(to([address]))
         await connection.establish()
         assert connection.ready
         far, _ = listener.accept()
@@ -70,7 +76,7 @@ async def test_it_dials_sends_and_receives_up_to_the_end() -> None:
 async def test_addresses_are_tried_in_turn() -> None:
     with refused_url() as url, listening() as (_, good):
         connection = Connection("peer", None)
-        connection.offer_addresses([address_of(url), good])
+        connection.dial(to([address_of(url), good]))
         await connection.establish()
         assert connection.sock is not None
         assert good[1] == connection.sock.getpeername()
@@ -80,25 +86,22 @@ async def test_addresses_are_tried_in_turn() -> None:
 async def test_where_no_address_answers_it_is_told() -> None:
     with refused_url() as url:
         connection = Connection("peer", None)
-        connection.offer_addresses([address_of(url)] * 2)
+        connection.dial(to([address_of(url)] * 2))
         with pytest.raises(UpstreamUnavailableError, match="refused"):
             await connection.establish()
         assert connection.sock is None
 
 
-async def test_connecting_goes_on_behind_a_cancel() -> None:
+async def test_a_connection_is_closed_in_the_middle_of_dialling() -> None:
     with unanswered_url() as url:
         connection = Connection("peer", None)
-        connection.offer_addresses([address_of(url)])
-        for _ in range(2):
-            with trio.move_on_after(0.05) as scope:
-                await connection.establish()
-            assert scope.cancelled_caught
-        first = connection.sock
-        with trio.move_on_after(0.05):
+        connection.dial(to([address_of(url)]))
+        with trio.move_on_after(0.05) as scope:
             await connection.establish()
-        assert first is connection.sock
+        assert scope.cancelled_caught
+        assert (True, False) == (connection.addressed, connection.ready)
         connection.close()
+        assert (False, False) == (connection.addressed, connection.ready)
 
 
 async def test_sending_goes_on_behind_a_cancel_and_no_byte_is_sent_twice() -> None:
@@ -130,7 +133,7 @@ async def test_a_peer_that_is_gone_is_an_error_of_the_system() -> None:
 async def test_a_reset_is_an_error_of_the_system() -> None:
     with listening() as (listener, address):
         connection = Connection("peer", None)
-        connection.offer_addresses([address])
+        connection.dial(to([address]))
         await connection.establish()
         far, _ = listener.accept()
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -221,7 +224,7 @@ async def test_only_silence_looks_alive() -> None:
 async def test_a_reset_does_not_look_alive() -> None:
     with listening() as (listener, address):
         connection = Connection("peer", None)
-        connection.offer_addresses([address])
+        connection.dial(to([address]))
         await connection.establish()
         far, _ = listener.accept()
         far.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

@@ -8,10 +8,13 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from proxy.errors import ConfigError, ShedError, UpstreamUnavailableError
+from proxy.config.settings import LimitSettings
+from proxy.errors import ConfigError, ShedError
+from proxy.net.addresses import Addresses, Resolver
 from proxy.net.connection import Connection
-from proxy.net.pool import ADDRESSES_TTL_S, Origin, Pool, Upstreams
+from proxy.net.pool import Origin, Pool, Upstreams
 from proxy.net.watch import Watch
+from proxy.wire.body import BodyReader
 from tests.fakes.things import a_provider, an_endpoint
 
 FAR: list[socket.socket] = []
@@ -34,14 +37,27 @@ def far() -> Iterator[list[socket.socket]]:
 
 @pytest.fixture
 async def pool() -> AsyncIterator[Pool]:
-    clock: Any = trio.current_time
-    pool = Pool(Origin("x", 0, None, dial), clock, Watch(clock), connections_max=3, idle_s=30)
+    pool = a_pool(Origin("x", 0, None, dial))
     yield pool
     pool.close()
 
 
+def a_pool(origin: Origin) -> Pool:
+    """Three connections, two waiters."""
+    clock: Any = trio.current_time
+    limits = LimitSettings(upstream_connections_max=3, upstream_waiters_max=2, upstream_idle_s=30)
+    return Pool(origin, clock, Watch(clock), limits, Addresses("x", 0, clock, Resolver()))
+
+
+def dialled(pool: Pool) -> Connection:
+    """A fresh one, where there must be room."""
+    connection = pool.fresh()
+    assert connection is not None
+    return connection
+
+
 async def test_what_was_given_last_is_taken_first(pool: Pool) -> None:
-    first, second = pool.fresh(), pool.fresh()
+    first, second = dialled(pool), dialled(pool)
     pool.give(first)
     pool.give(second)
 
@@ -54,20 +70,144 @@ async def test_what_was_given_last_is_taken_first(pool: Pool) -> None:
     assert (0, 0) == (pool.open, pool.idle)
 
 
-async def test_beyond_the_cap_nothing_is_dialled(pool: Pool) -> None:
-    connections = [pool.fresh() for _ in range(3)]
-    with pytest.raises(ShedError):
-        pool.fresh()
-    pool.discard(connections[0])
-    connections[0] = pool.fresh()
+# --- at the cap ------------------------------------------------------------------------------------
+async def full(pool: Pool) -> list[Connection]:
+    connections = [dialled(pool) for _ in range(3)]
+    assert pool.fresh() is None
+    return connections
+
+
+async def test_who_comes_first_is_served_first_and_too_many_are_told(pool: Pool) -> None:
+    connections = await full(pool)
+    first, second = pool.line_up(), pool.line_up()
+    with pytest.raises(ShedError, match="More than 2 requests wait"):
+        pool.line_up()
+    pool.give(connections[0])
+
+    assert (3, 0, 1) == (pool.open, pool.idle, pool.waiting)
+    assert pool.take() is None, "what is a waiter's turn was given to somebody else"
+    assert connections[0] is await pool.turn(first)
+    pool.discard(connections[1])
+    assert (3, 0) == (pool.open, pool.waiting)
+    assert pool.fresh() is None, "the right to dial was given to somebody else"
+    made = await pool.turn(second)
+    assert made not in connections
+    for connection in (connections[0], connections[2], made):
+        pool.discard(connection)
+    assert (0, 0, 0) == (pool.open, pool.idle, pool.waiting)
+
+
+@pytest.mark.parametrize("returned", [True, False])
+async def test_a_turn_that_is_not_taken_goes_to_the_next_or_nowhere(
+    pool: Pool, returned: bool
+) -> None:
+    connections = await full(pool)
+    gone, next_one = pool.line_up(), pool.line_up()
+    free = pool.give if returned else pool.discard
+    free(connections[0])
+    assert not next_one.turn.is_set()
+    pool.leave(gone)
+    assert next_one.turn.is_set()
+    pool.leave(next_one)
+
+    assert (3 if returned else 2, int(returned), 0) == (pool.open, pool.idle, pool.waiting)
+    for connection in connections[1:]:
+        pool.discard(connection)
+
+
+async def test_who_leaves_before_its_turn_is_passed_over(pool: Pool) -> None:
+    connections = await full(pool)
+    gone, stays = pool.line_up(), pool.line_up()
+    pool.leave(gone)
+    pool.give(connections[0])
+
+    assert connections[0] is await pool.turn(stays)
     for connection in connections:
         pool.discard(connection)
 
 
+async def test_a_wait_that_was_cancelled_keeps_its_place(
+    pool: Pool, autojump_clock: MockClock
+) -> None:
+    connections = await full(pool)
+    waiter, later = pool.line_up(), pool.line_up()
+    for _ in range(2):
+        with trio.move_on_after(1) as scope:
+            await pool.turn(waiter)
+        assert scope.cancelled_caught
+    pool.give(connections[0])
+
+    assert connections[0] is await pool.turn(waiter)
+    pool.leave(later)
+    for connection in connections:
+        pool.discard(connection)
+
+
+async def test_a_connection_that_died_before_its_turn_is_replaced(pool: Pool) -> None:
+    connections = await full(pool)
+    waiter = pool.line_up()
+    FAR[0].close()
+    pool.give(connections[0])
+    made = await pool.turn(waiter)
+
+    assert made not in connections
+    assert (3, None) == (pool.open, connections[0].sock)
+    for connection in (*connections[1:], made):
+        pool.discard(connection)
+
+
+async def test_the_end_of_a_replys_framing_is_waited_for_before_the_next_uses_it(
+    pool: Pool, autojump_clock: MockClock
+) -> None:
+    for sent, kept in ((b"0\r\n\r\n", True), (b"", False)):
+        connections = await full(pool)
+        waiter = pool.line_up()
+        tail = BodyReader(chunked=True, length=None)
+        tail.feed(b"2\r\nhi\r\n")
+        pool.give(connections[0], tail)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(send_later, FAR[-3], sent)
+            got = await pool.turn(waiter)
+        assert kept is (got is connections[0])
+        for connection in (*connections[1:], got):
+            pool.discard(connection)
+        assert 0 == pool.open
+
+
+async def send_later(sock: socket.socket, data: bytes) -> None:
+    await trio.sleep(0.01)
+    sock.sendall(data)
+
+
+async def test_a_connection_that_died_unseen_makes_room_for_its_own_replacement_only(
+    pool: Pool,
+) -> None:
+    connections = await full(pool)
+    waiter = pool.line_up()
+    new = pool.renewed(connections[0])
+
+    assert new not in connections
+    assert (3, None, False) == (pool.open, connections[0].sock, waiter.turn.is_set())
+    pool.leave(waiter)
+    for connection in (*connections[1:], new):
+        pool.discard(connection)
+
+
+async def test_a_dialler_without_sockets_costs_no_place() -> None:
+    def exhausted() -> socket.socket:
+        raise OSError(24, "Too many open files")
+
+    pool = a_pool(Origin("x", 0, None, exhausted))
+    with pytest.raises(ShedError, match="socket"):
+        pool.fresh()
+    assert 0 == pool.open
+
+
+# --- what is at rest -------------------------------------------------------------------------------
 async def test_a_connection_idle_for_too_long_is_closed(
     pool: Pool, autojump_clock: MockClock
 ) -> None:
-    connection = pool.fresh()
+    connection = dialled(pool)
     pool.give(connection)
     await trio.sleep(29)
     assert connection is pool.take()
@@ -82,7 +222,7 @@ async def test_a_connection_with_something_unasked_is_not_used_however_fresh(
     pool: Pool, autojump_clock: MockClock, idle_s: float
 ) -> None:
     """Else one client would read what was said to another."""
-    connection = pool.fresh()
+    connection = dialled(pool)
     pool.give(connection)
     FAR[0].sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\npoison")
     await trio.sleep(idle_s)
@@ -92,7 +232,7 @@ async def test_a_connection_with_something_unasked_is_not_used_however_fresh(
 
 
 async def test_a_connection_that_the_peer_closed_is_not_used(pool: Pool) -> None:
-    dead, alive = pool.fresh(), pool.fresh()
+    dead, alive = dialled(pool), dialled(pool)
     pool.give(alive)
     pool.give(dead)
     FAR[0].close()
@@ -102,7 +242,7 @@ async def test_a_connection_that_the_peer_closed_is_not_used(pool: Pool) -> None
 
 
 async def test_neither_given_nor_discarded_connections_are_watched(pool: Pool) -> None:
-    given, discarded = pool.fresh(), pool.fresh()
+    given, discarded = dialled(pool), dialled(pool)
     pool.watch.waits |= {given, discarded}
     pool.give(given)
     pool.discard(discarded)
@@ -110,38 +250,14 @@ async def test_neither_given_nor_discarded_connections_are_watched(pool: Pool) -
     assert set() == pool.watch.waits
 
 
-async def test_addresses_are_resolved_once_in_a_while(
-    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[str] = []
-
-    async def getaddrinfo(host: str, port: int, **_: object) -> list[Any]:
-        await trio.lowlevel.checkpoint()
-        asked.append(host)
-        if host == "no.test":
-            raise OSError("no such name")
-        return [
-            (socket.AF_INET6, 1, 6, "", ("::1", port, 0, 0)),
-            (socket.AF_INET, 1, 6, "", ("127.0.0.1", port)),
-        ]
-
-    monkeypatch.setattr(trio.socket, "getaddrinfo", getaddrinfo)
-    clock: Any = trio.current_time
-    found = Pool(Origin("yes.test", 80, None), clock, Watch(clock), connections_max=1, idle_s=1)
-    lost = Pool(Origin("no.test", 80, None), clock, Watch(clock), connections_max=1, idle_s=1)
-
-    expected = [(socket.AF_INET6, ("::1", 80)), (socket.AF_INET, ("127.0.0.1", 80))]
-    assert [expected, expected] == [await found.addresses(), await found.addresses()]
-    await trio.sleep(ADDRESSES_TTL_S + 1)
-    await found.addresses()
-    with pytest.raises(UpstreamUnavailableError, match="resolve"):
-        await lost.addresses()
-    assert ["yes.test", "yes.test", "no.test"] == asked
+ENVIRON: dict[str, str] = {}
 
 
 def upstreams(resolve: Callable[[str], str] = str, **diallers: Any) -> Upstreams:
     clock: Any = lambda: 0.0
-    return Upstreams(resolve, clock=clock, diallers=diallers, connections_max=9, idle_s=30)
+    return Upstreams(
+        resolve, clock=clock, diallers=diallers, limits=LimitSettings(), environ=ENVIRON
+    )
 
 
 def test_a_request_head_names_the_place_and_carries_the_secrets() -> None:
@@ -206,7 +322,7 @@ def test_where_to_dial_is_read_from_the_url() -> None:
 async def test_a_provider_in_process_is_dialled_by_its_dialler() -> None:
     made = upstreams(sandbox=lambda provider: dial)
     pool = made.of(an_endpoint(a_provider("sandbox", base_url="sandbox:"))).pool
-    connection = pool.fresh()
+    connection = dialled(pool)
 
     assert connection.ready
     pool.give(connection)
@@ -222,10 +338,77 @@ def test_secrets_and_files_are_read_when_preparing() -> None:
     made.prepare([a_provider("without")])
     with pytest.raises(ConfigError, match="env:KEY"):
         made.prepare([a_provider("without"), a_provider("with", api_key="env:KEY")])
-    with pytest.raises(ConfigError, match="prox"):
-        made.prepare([a_provider("behind", base_url="http://b.test", proxy="http://proxy.test")])
+    with pytest.raises(ConfigError, match=r"providers\.behind\.proxy: socks5 proxies"):
+        made.prepare([a_provider("behind", base_url="http://b.test", proxy="socks5://p.test")])
     with pytest.raises(ConfigError, match="TLS"):
         made.prepare([a_provider("ca", base_url="https://c.test", ca_file="/no/such/file")])
+
+
+# --- proxies ---------------------------------------------------------------------------------------
+def lines_of(head: bytes) -> list[str]:
+    return head.decode().split("\r\n")
+
+
+def test_a_plain_origin_behind_a_proxy_is_asked_for_in_absolute_form() -> None:
+    provider = a_provider(base_url="http://acme.test:81/v1", proxy="http://u%40:p%2F@p.test:3128")
+    found = upstreams().of(an_endpoint(provider))
+    lines = lines_of(found.request("chat", b""))
+
+    assert "POST http://acme.test:81/v1/chat/completions HTTP/1.1" == lines[0]
+    assert "host: acme.test:81" in lines
+    assert "proxy-authorization: Basic dUA6cC8=" in lines
+    shown = repr(found.pool.origin)
+    assert "p.test" in shown
+    assert not any(secret in shown for secret in ("p%2F", "p/", "dUA6cC8="))
+
+
+def test_an_origin_with_tls_never_hears_of_the_proxy() -> None:
+    headers = (("Proxy-Authorization", "env:SAID"),)
+    for proxy in ("http://u:p@p.test", "none"):
+        provider = a_provider(base_url="https://acme.test/v1", proxy=proxy, headers=headers)
+        head = (
+            upstreams(lambda reference: f"<{reference}>")
+            .of(an_endpoint(provider))
+            .request("chat", b"")
+        )
+        assert b"POST /v1/chat/completions " in head
+        assert b"proxy" not in head.lower()
+
+
+def test_a_header_of_the_settings_for_the_proxy_counts_more_than_its_url() -> None:
+    headers = (("Proxy-Authorization", "env:SAID"),)
+    provider = a_provider(proxy="http://u:p@p.test", headers=headers)
+    found = upstreams(lambda reference: f"<{reference}>").of(an_endpoint(provider))
+
+    assert ["proxy-authorization: <env:SAID>"] == [
+        line for line in lines_of(found.request("chat", b"")) if line.startswith("proxy")
+    ]
+
+
+def test_a_pool_is_for_one_way_to_an_origin() -> None:
+    made = upstreams()
+    ways = ("none", "http://p.test:1", "http://p.test:2", "http://u:p@p.test:1")
+    pools = [
+        made.of(an_endpoint(a_provider(f"p{n}", proxy=way))).pool for n, way in enumerate(ways)
+    ]
+
+    assert 4 == len(set(pools))
+    assert pools[1] is made.of(an_endpoint(a_provider("again", proxy=ways[1]))).pool
+
+
+def test_the_environments_proxy_is_used_where_the_settings_say_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(ENVIRON, "http_proxy", "http://u:secret@env.test:3128")
+    made = upstreams(sandbox=lambda provider: dial)
+    urls = ("http://acme.test", "http://localhost:1", "https://acme.test", "sandbox:")
+    origins = [
+        made.of(an_endpoint(a_provider(f"p{n}", base_url=url))).pool.origin
+        for n, url in enumerate(urls)
+    ]
+
+    hosts = [origin.proxy and origin.proxy.host for origin in origins]
+    assert ["env.test", None, None, None] == hosts
 
 
 def test_a_connection_to_nowhere_is_not_open() -> None:

@@ -8,8 +8,10 @@ import pytest
 import trio
 import trustme
 
+from proxy.config.settings import LimitSettings
 from proxy.errors import ConfigError, UpstreamUnavailableError
 from proxy.net.connection import Connection
+from proxy.net.dialling import Dialling
 from proxy.net.pool import Upstreams
 from proxy.net.tls import ClientContexts, client_context
 from tests.fakes.replay import serve_replay
@@ -25,6 +27,10 @@ def ca_file(tmp_path: Path) -> str:
     path = tmp_path / "ca.pem"
     CA.cert_pem.write_to_path(path)
     return str(path)
+
+
+def to_port(port: int) -> Dialling:
+    return Dialling([(socket.AF_INET, ("127.0.0.1", port))], trio.current_time)  # type: ignore[arg-type]
 
 
 def server_context(ca: trustme.CA = CA, name: str = "localhost") -> ssl.SSLContext:
@@ -51,7 +57,7 @@ async def talk(context: ssl.SSLContext, server: ssl.SSLContext, host: str = "loc
         port = listeners[0].transport_listener.socket.getsockname()[1]
         nursery.start_soon(trio.serve_listeners, echo, listeners)
         connection = Connection(host, context)
-        connection.offer_addresses([(socket.AF_INET, ("127.0.0.1", port))])
+        connection.dial(to_port(port))
         try:
             with trio.fail_after(5):
                 while not connection.ready:
@@ -110,7 +116,7 @@ async def test_a_server_that_speaks_no_tls_is_refused(ca_file: str) -> None:
     async with serve_replay() as replay:
         connection = Connection("localhost", context)
         port = int(replay.url.rpartition(":")[2])
-        connection.offer_addresses([(socket.AF_INET, ("127.0.0.1", port))])
+        connection.dial(to_port(port))
         with pytest.raises(UpstreamUnavailableError, match="TLS"), trio.fail_after(5):
             await connection.establish()
         connection.close()
@@ -161,7 +167,7 @@ async def test_an_idle_connection_looks_alive_until_the_peer_ends_it(ca_file: st
         port = listeners[0].transport_listener.socket.getsockname()[1]
         nursery.start_soon(trio.serve_listeners, wait, listeners)
         connection = Connection("localhost", context)
-        connection.offer_addresses([(socket.AF_INET, ("127.0.0.1", port))])
+        connection.dial(to_port(port))
         await connection.establish()
         connection.queue(b"ping")
         await connection.flush()
@@ -177,7 +183,7 @@ async def test_an_idle_connection_looks_alive_until_the_peer_ends_it(ca_file: st
 
 def test_a_pool_dials_https_with_a_verifying_context() -> None:
     clock = lambda: 0.0
-    made = Upstreams(str, clock=clock, diallers={}, connections_max=1, idle_s=1)  # type: ignore[arg-type]
+    made = Upstreams(str, clock=clock, diallers={}, limits=LimitSettings(), environ={})  # type: ignore[arg-type]
     made.prepare([a_provider(base_url="https://acme.test/v1")])
     context = made.pools()[0].origin.tls
 

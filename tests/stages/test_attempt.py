@@ -1,5 +1,6 @@
 """One try: resumable, and one result whatever the provider says, however it is cut."""
 
+import sys
 from collections import deque
 from typing import Any
 
@@ -15,7 +16,7 @@ from proxy.stages.attempt import Attempt
 from proxy.units import Seconds
 from tests.fakes.downstream import a_gateway, namespace
 from tests.fakes.scripts import TEXTS, Script, encode, reply_of, stream_of
-from tests.fakes.things import a_call, an_endpoint
+from tests.fakes.things import a_call, an_endpoint, chunk, event
 
 Said = bytes | Exception | float
 """Received bytes (none: the end), an error, or seconds of silence."""
@@ -33,15 +34,11 @@ class FakeConnection:
         self.said = deque(said)
         self.served = served
         self.ready = bool(served)
-        self.addressed = bool(served)
         self.deadline = 0.0
         self.queued: list[bytes] = []
         self.sent = b""
         self._connect = connect
         self._due: float | None = None
-
-    def offer_addresses(self, addresses: list[Any]) -> None:
-        self.addressed = True
 
     async def establish(self) -> None:
         await trio.sleep(0.1)
@@ -79,18 +76,36 @@ class FakePool:
         self.given: list[FakeConnection] = []
         self.discarded: list[FakeConnection] = []
         self.watch = namespace(waits=set())
+        self.waits_max = 0
+        self.waiting: list[trio.Event] = []
 
     def take(self) -> FakeConnection | None:
         return self._idle.pop() if self._idle else None
 
-    def fresh(self) -> FakeConnection:
+    def fresh(self) -> FakeConnection | None:
+        return self._fresh.pop(0) if self._fresh else None
+
+    def renewed(self, connection: FakeConnection) -> FakeConnection:
         if not self._fresh:
-            raise ShedError("full")
+            raise ShedError("no socket")
+        self.discard(connection)
         return self._fresh.pop(0)
 
-    async def addresses(self) -> list[Any]:
-        await trio.lowlevel.checkpoint()
-        return [(2, ("127.0.0.1", 1))]
+    async def establish(self, connection: FakeConnection) -> None:
+        await connection.establish()
+
+    def line_up(self) -> trio.Event:
+        if self.waits_max == len(self.waiting):
+            raise ShedError("full")
+        self.waiting.append(trio.Event())
+        return self.waiting[-1]
+
+    async def turn(self, waiter: trio.Event) -> FakeConnection:
+        await waiter.wait()
+        return self._fresh.pop(0)
+
+    def leave(self, waiter: trio.Event) -> None:
+        self.waiting.remove(waiter)
 
     def give(self, connection: FakeConnection, tail: bytes = b"") -> None:
         self.given.append(connection)
@@ -217,9 +232,25 @@ FAILURES: dict[str, tuple[list[Said], str]] = {
     "a reset behind the head": ([head(SSE, "Transfer-Encoding: chunked"), OSError()], "reset"),
     "no HTTP": ([b"\x16\x03\x01 nonsense\r\n\r\n"], "malformed"),
     "compression": ([head(SSE, "Content-Encoding: gzip", "Content-Length: 5")], "compressed"),
+    "two codings": ([head(SSE, "Content-Encoding: gzip, identity")], "compressed"),
+    "two codings, tight": ([head(SSE, "Content-Encoding: identity,BR")], "compressed"),
+    "two lines of codings": (
+        [head(SSE, "Content-Encoding: identity", "Content-Encoding: gzip")],
+        "compressed",
+    ),
+    "a coded transfer": ([head(SSE, "Transfer-Encoding: gzip, chunked")], "contradictory framing"),
+    "a flood of interim replies": ([head(status="102 Processing")] * 20, "no final reply"),
+    "a proxy's refusal": (
+        [head("Content-Length: 0", status="407 Proxy Authentication Required")],
+        "status 407",
+    ),
+    "much ado before the first content": (
+        [head(SSE)] + [event({**chunk(), "padding": "x" * 1_000_000})] * 9,
+        "size limit",
+    ),
     "a redirect": ([head("Location: /", "Content-Length: 0", status="302 Found")], "redirected"),
     "a web page": ([head("Content-Type: text/html", "Content-Length: 5"), b"<htm"], "web page"),
-    "both framings": ([head("Content-Length: 5", "Transfer-Encoding: chunked")], "malformed"),
+    "both framings": ([head("Content-Length: 5", "Transfer-Encoding: chunked")], "contradictory"),
     "a bad chunk": ([head(SSE, "Transfer-Encoding: chunked"), b"zz\r\n"], "framing"),
     "an endless head": ([b"HTTP/1.1 200 OK\r\nX: " + b"x" * 70_000], "size limit"),
     "a short stream": ([head(SSE, "Transfer-Encoding: chunked"), b""], "early"),
@@ -290,9 +321,40 @@ async def test_an_address_that_refuses_is_a_failure() -> None:
     assert [connection] == pool.discarded
 
 
-async def test_a_pool_that_is_full_is_told_at_once() -> None:
-    with pytest.raises(ShedError):
-        attempt(FakePool())
+@pytest.mark.parametrize("coding", ["", "identity", "Identity , identity", " "])
+async def test_a_reply_that_says_it_is_not_compressed_is_believed(coding: str) -> None:
+    lines = (f"Content-Encoding: {coding}", f"Content-Length: {len(BODY)}")
+    result, _ = await of(head(*lines) + BODY, stream=False)
+
+    assert isinstance(result, Opened)
+
+
+async def test_a_stream_is_bounded_in_all() -> None:
+    data = streamed()
+    size = len(data) - data.index(b"\r\n\r\n") - 4
+    for limit, outcome in ((size, None), (size - 1, "exceeds the size limit")):
+        limits = LimitSettings(upstream_stream_bytes_max=limit)
+        result, _ = await of(
+            *(data[at : at + 100] for at in range(0, len(data), 100)), limits=limits
+        )
+        assert isinstance(result, Opened)
+        while not result.reply.done():
+            await result.reply.receive()
+        failure = result.reply.failure
+        assert outcome is failure or outcome in str(failure)
+        result.reply.close()
+
+
+async def test_a_whole_reply_in_tiny_chunks_costs_no_more_than_its_bytes() -> None:
+    text = b"1\r\n \r\n" * 300_000
+    tried = attempt(
+        FakePool(fresh=[FakeConnection(head("Transfer-Encoding: chunked"), text)]), stream=False
+    )
+    await tried.drive()
+    await tried.drive()
+
+    assert 300_000 <= sys.getsizeof(tried._whole) < 600_000
+    tried.close()
 
 
 # --- where it is tried again -----------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Event streams: any cut, any line end; checked against a plain reading of the standard."""
 
 import re
+import time
 
 import pytest
 from hypothesis import given, strategies as st
@@ -127,3 +128,16 @@ def test_an_event_of_exactly_the_limit_passes() -> None:
 )
 def test_data_is_what_stands_behind_its_name(event: bytes, data: bytes | None) -> None:
     assert data == event_data(event)
+
+
+def test_an_event_may_come_in_very_many_pieces() -> None:
+    """Copying what has come for every piece would take minutes here, and hold everybody up."""
+    splitter = EventSplitter(1 << 23)
+    splitter.feed(b"data: " + b"x" * 3_000_000)
+    started = time.process_time()
+    for _ in range(20_000):
+        assert [] == splitter.feed(b"x")
+
+    assert time.process_time() - started < 1.0
+    (event,) = splitter.feed(b"\r\n\r\n")
+    assert 3_020_010 == len(event)
