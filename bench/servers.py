@@ -10,10 +10,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 from bench.machine import ROOT, Pinning
 from bench.posts import KINDS, Kind, Post, post, prefix
@@ -52,7 +53,7 @@ http {{
 _HEDGEROW = """\
 catalog = "none"
 [server]
-bind = ["{host}:{port}"]
+bind = [{{ address = "{host}:{port}", parser = "{parser}" }}]
 data = "{tmp}/data"
 [auth]
 mode = "open"
@@ -62,6 +63,7 @@ _PROVIDER = """
 dialect = "openai-chat"
 base_url = "http://{host}:{mock}{prefix}/v1"
 api_key = "env:MOCK_API_KEY"
+parser = "{parser}"
 """
 _MODEL = """
 [[models]]
@@ -72,6 +74,10 @@ provider = "{provider}"
 upstream_model = "gpt-4o"
 prices = {{ prompt = "2.50", completion = "10.00" }}
 """
+
+
+GATEWAYS = ("hedgerow", "strict")
+"""Targets that take our model ids and paths."""
 
 
 class BenchError(Exception):
@@ -88,7 +94,7 @@ class Target:
 
     def post(self, kind: Kind) -> Post:
         """The request of `kind` at the path this target knows."""
-        return post(kind, gateway=self.name == "hedgerow")
+        return post(kind, gateway=self.name in GATEWAYS)
 
 
 def mock_command(pins: Pinning) -> list[str]:
@@ -119,13 +125,17 @@ def nginx_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list
     return [*pins.prefix(pins.proxy), "nginx", *paths]
 
 
-def hedgerow_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
-    """Write the gateway's configuration; return the command that serves it."""
-    text = _HEDGEROW.format(host=HOST, port=port, tmp=folder)
+def hedgerow_command(
+    upstream: int, port: int, folder: Path, pins: Pinning, *, parser: str = "fast", more: str = ""
+) -> list[str]:
+    """Write the gateway's configuration, with the lines `more`; return the command that serves it."""
+    text = more + _HEDGEROW.format(host=HOST, port=port, tmp=folder, parser=parser)
     for path in dict.fromkeys(map(prefix, KINDS)):
-        text += _PROVIDER.format(provider=_provider(path), host=HOST, mock=upstream, prefix=path)
+        text += _PROVIDER.format(
+            provider=_provider(path), host=HOST, mock=upstream, prefix=path, parser=parser
+        )
     text += "".join(_MODEL.format(provider=_provider(prefix(k)), kind=k) for k in KINDS)
-    config = folder / "hedgerow.toml"
+    config = folder / ("hedgerow.toml" if parser == "fast" else f"{parser}.toml")
     config.write_text(text)
     if not HEDGEROW.exists():
         raise BenchError(
@@ -134,20 +144,34 @@ def hedgerow_command(upstream: int, port: int, folder: Path, pins: Pinning) -> l
     return [*pins.prefix(pins.proxy), str(HEDGEROW), "sidecar", "--config", str(config)]
 
 
+def strict_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
+    """The gateway with h11 on both sides."""
+    return hedgerow_command(upstream, port, folder, pins, parser="strict")
+
+
+def plain_command(upstream: int, port: int, _folder: Path, pins: Pinning) -> list[str]:
+    """What one would write oneself: an ASGI app on hypercorn that asks with httpx."""
+    return [*pins.prefix(pins.proxy), sys.executable, "-m", "bench.plain", str(upstream), str(port)]
+
+
 def _provider(path: str) -> str:
     """The provider whose `base_url` has this prefix."""
     return path.strip("/") or "mock"
 
 
-COMMANDS = {"nginx": nginx_command, "hedgerow": hedgerow_command}
-"""The proxies we know how to start."""
+Command: TypeAlias = Callable[[int, int, Path, Pinning], list[str]]
+"""(upstream's port, own port, folder, pinning) -> argv."""
+COMMANDS: dict[str, Command] = {"nginx": nginx_command, "hedgerow": hedgerow_command}
+"""The proxies of the main table."""
+OTHERS: dict[str, Command] = {"strict": strict_command, "plain": plain_command}
+"""The proxies of `bench.strict`."""
 
 
 @contextmanager
 def proxy(name: str, upstream: int, folder: Path, pins: Pinning) -> Iterator[Target]:
     """The proxy `name` in front of the mock at `upstream`, ready to answer."""
     port = free_port()
-    command = COMMANDS[name](upstream, port, folder, pins)
+    command = (COMMANDS | OTHERS)[name](upstream, port, folder, pins)
     with spawned(name, command, folder) as child:
         wait_for(name, child, port, "/healthz/ready", folder)
         yield Target(name, port, child.pid)
@@ -165,7 +189,7 @@ def spawned(name: str, command: list[str], folder: Path) -> Iterator[subprocess.
                 stderr=out,
                 stdin=subprocess.DEVNULL,
                 env=environment,
-                cwd=folder,
+                cwd=ROOT if "bench.plain" in command else folder,
             )
         except FileNotFoundError as error:
             raise BenchError(f"{name} cannot be started: {error}") from error

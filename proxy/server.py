@@ -7,17 +7,18 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import trio
 
 from proxy.catalog.catalog import Catalog
-from proxy.config.bind import Bind, parse_bind
 from proxy.config.settings import Settings
 from proxy.console.app import build_app
+from proxy.doors.bridge import AsgiApp
+from proxy.doors.hypercorn import HypercornDoor
 from proxy.doors.lane_server import Lane
-from proxy.errors import ConfigError
+from proxy.doors.listener import Listener, open_listeners
+from proxy.doors.quota import raise_descriptors
 from proxy.gateway import Gateway
 from proxy.ledger.memory import MemoryLedger
 from proxy.model.document import Document
@@ -28,9 +29,6 @@ from proxy.net.credentials import resolve_secret
 from proxy.net.pool import Upstreams
 from proxy.observe.statistics import Statistics
 from proxy.sandbox.server import serve_sandbox
-
-BACKLOG = 2048
-"""Connections that may wait to be accepted."""
 
 GC_THRESHOLD = 20_000
 """Allocations between collections of the youngest generation: at 700, Python's own, collecting takes
@@ -97,13 +95,13 @@ def build_gateway(
     def to_sandbox(provider: Provider) -> Dialler:
         return sandbox.dial
 
-    limits, clock = settings.limits, monotonic_clock()
+    clock = monotonic_clock()
     upstreams = Upstreams(
         resolve,
         clock=clock,
         diallers={"sandbox": to_sandbox},
-        connections_max=limits.upstream_connections_max,
-        idle_s=limits.upstream_idle_s,
+        limits=settings.limits,
+        environ=environ,
     )
     upstreams.prepare(catalog.providers.values())
     return Gateway(
@@ -130,7 +128,10 @@ class Running:
     """A gateway that answers."""
 
     gateway: Gateway
+    app: AsgiApp
+    """The console; management API, health and metrics."""
     lane: Lane
+    second: HypercornDoor
     urls: list[str]
     """Base URLs, one per bound address; "unix:/path" for a unix socket."""
     phase: Phase
@@ -138,37 +139,59 @@ class Running:
     async def drain(self) -> None:
         """Accept nothing more; returns when what was begun is answered."""
         self.phase.draining = True
-        await self.lane.drain()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.lane.drain)
+            nursery.start_soon(self.second.drain)
 
 
 @asynccontextmanager
 async def running(
     settings: Settings, catalog: Catalog, *, keys: frozenset[str] = frozenset(),
-    environ: Mapping[str, str] = os.environ,
+    environ: Mapping[str, str] = os.environ, listen: bool = True,
 ) -> AsyncIterator[Running]:  # fmt: skip
-    """Run a gateway inside this block; what is in progress at its end is cut. Raises: ConfigError."""
+    """Run a gateway inside this block; what is in progress at its end is cut.
+
+    Args:
+        listen: False: no socket is opened; whoever embeds the gateway calls it.
+    Raises: ConfigError.
+    """
     sandbox, phase = SandboxHost(), Phase()
     gateway = build_gateway(
         settings, catalog, keys=keys, environ=environ, sandbox=sandbox, phase=phase
     )
-    lane = Lane(gateway, build_app(gateway))
-    listeners, urls = listen(settings)
-    async with trio.open_nursery() as nursery:
+    app = build_app(gateway)
+    second = HypercornDoor(gateway, app)
+    lane = Lane(gateway, app, second)
+    listeners = open_listeners(settings, gateway.clock) if listen else []
+    async with _closing(listeners), trio.open_nursery() as nursery:
         sandbox.run_in(nursery)
         nursery.start_soon(gateway.upstreams.watch.run)  # noqa: ASYNC113 - nothing to wait for
         nursery.start_soon(lane.serve, listeners)  # noqa: ASYNC113 - the sockets listen already
+        _serve_datagrams(listeners, second, nursery)
         try:
-            yield Running(gateway, lane, urls, phase)
+            yield Running(gateway, app, lane, second, [one.url for one in listeners], phase)
         finally:
             nursery.cancel_scope.cancel()
             gateway.upstreams.close()
-            _remove_sockets(urls)
 
 
-def _remove_sockets(urls: Sequence[str]) -> None:
-    for url in urls:
-        if url.startswith("unix:"):
-            Path(url.removeprefix("unix:")).unlink(missing_ok=True)
+@asynccontextmanager
+async def _closing(listeners: Sequence[Listener]) -> AsyncIterator[None]:
+    """Close them when nobody waits for them any more."""
+    try:
+        yield
+    finally:
+        for listener in listeners:
+            listener.close()
+
+
+def _serve_datagrams(
+    listeners: Sequence[Listener], second: HypercornDoor, nursery: trio.Nursery
+) -> None:
+    for listener in listeners:
+        if listener.datagrams is not None:
+            assert listener.tls is not None
+            nursery.start_soon(second.serve_h3, listener.datagrams, listener.tls)
 
 
 async def serve(
@@ -179,6 +202,7 @@ async def serve(
 
     The first signal drains: requests in progress get `limits.drain_s`; the second one cuts them.
     """
+    raise_descriptors()
     async with running(settings, catalog, keys=keys, environ=environ) as run:
         gc.freeze()
         gc.set_threshold(GC_THRESHOLD, 20, 50)
@@ -198,70 +222,3 @@ async def _drain(run: Running, drain_s: float, done: trio.CancelScope) -> None:
     with trio.move_on_after(drain_s):
         await run.drain()
     done.cancel()
-
-
-def listen(settings: Settings) -> tuple[list[socket.socket], list[str]]:
-    """Bind every address of `server.bind`. Raises: ConfigError for one in use or not ours."""
-    listeners: list[socket.socket] = []
-    urls: list[str] = []
-    for configured in settings.server.listeners:
-        text = configured.address
-        bind = parse_bind(text)
-        try:
-            listener = _bound(bind)
-        except OSError as error:
-            for other in listeners:
-                other.close()
-            raise ConfigError(f"server.bind: cannot listen on {text}: {error.strerror}") from None
-        listeners.append(listener)
-        urls.append(_url(bind, listener))
-    return listeners, urls
-
-
-def _bound(bind: Bind) -> socket.socket:
-    """A listening, non-blocking socket. Raises: OSError."""
-    if bind.path:
-        listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        _bind_unix(listener, bind.path)
-    else:
-        found = socket.getaddrinfo(
-            bind.host, bind.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-        )
-        family, _, _, _, address = found[0]
-        listener = socket.socket(family, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        _close_on_error(listener, partial(listener.bind, address))
-    listener.setblocking(False)
-    listener.listen(BACKLOG)
-    return listener
-
-
-def _bind_unix(listener: socket.socket, path: str) -> None:
-    """Bind a socket file that only our user may open; one that nobody answers is replaced."""
-    if Path(path).is_socket() and not _answers(path):
-        Path(path).unlink()
-    before = os.umask(0o177)
-    try:
-        _close_on_error(listener, partial(listener.bind, path))
-    finally:
-        os.umask(before)
-
-
-def _answers(path: str) -> bool:
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
-        return probe.connect_ex(path) == 0
-
-
-def _close_on_error(listener: socket.socket, action: Callable[[], None]) -> None:
-    try:
-        action()
-    except OSError:
-        listener.close()
-        raise
-
-
-def _url(bind: Bind, listener: socket.socket) -> str:
-    if bind.path:
-        return f"unix:{bind.path}"
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

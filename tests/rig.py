@@ -10,13 +10,15 @@ What the gateway logs as an error fails the test at the block's end.
 
 import json
 import logging
+import ssl
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 from urllib.parse import urlsplit
 
 import h11
+import pytest
 import trio
 
 from proxy.catalog.loader import build_catalog
@@ -24,74 +26,39 @@ from proxy.config import parse_settings
 from proxy.gateway import Gateway
 from proxy.ledger.memory import MemoryLedger
 from proxy.server import Running, running
+from tests.fakes.h2_client import H2Client, h2_client
 from tests.fakes.replay import Replay, serve_replay
+from tests.fakes.reply import ANSWER_S, READ_BYTES, Reply
 
 PROVIDERS = ("one", "two")
 SHORT: dict[str, Any] = {"connect": 0.3, "first_token": 0.5, "idle": 0.5, "total": 2}
 """Deadlines that a test can wait for, seconds."""
-ANSWER_S = 10.0
-"""Longest a client here waits for one answer, seconds."""
-READ_BYTES = 1 << 20
+LOOPBACK: tuple[str | dict[str, Any], ...] = ("127.0.0.1:0",)
+Door = Literal["lane", "h2"]
+BINDS: dict[Door, Any] = {
+    "lane": "127.0.0.1:0",
+    "h2": {"address": "127.0.0.1:0", "http2": True},
+}
+LANE = pytest.mark.parametrize("door", ["lane"], indirect=True)
+"""For a scenario about HTTP/1.1 itself."""
 Served = Mapping[str, tuple[str, ...]]
 """Model id -> upstream model at each provider, cheapest first."""
-
-
-@dataclass(slots=True)
-class Reply:
-    """One HTTP answer, read to its end."""
-
-    status: int = 0
-    headers: dict[str, str] = field(default_factory=dict)
-    body: bytes = b""
-    informational: int = 0
-    whole: bool = False
-    """The framing says that nothing is missing."""
-
-    @property
-    def json(self) -> Any:
-        """The body as JSON."""
-        return json.loads(self.body)
-
-    @property
-    def error(self) -> Any:
-        """The `error` member, after a look at the envelope's shape."""
-        error = self.json["error"]
-        assert {"code", "message", "metadata"} == set(error), error
-        assert "Traceback" not in error["message"]
-        assert error["code"] == self.status
-        return error
-
-    @property
-    def data(self) -> list[str]:
-        """`data:` of each event; strict about UTF-8 and about the events' own framing."""
-        text = self.body.decode()
-        assert not text or text.endswith("\n\n"), text[-80:]
-        events = [event for event in text.split("\n\n") if event and not event.startswith(":")]
-        assert all(event.startswith("data: ") and "\n" not in event for event in events), events
-        return [event.removeprefix("data: ") for event in events]
-
-    @property
-    def chunks(self) -> list[Any]:
-        """The JSON of each event of a stream, which must end with its terminator."""
-        assert self.data[-1] == "[DONE]", self.data[-3:]
-        assert self.data.count("[DONE]") == 1
-        return [json.loads(text) for text in self.data[:-1]]
-
-    @property
-    def text(self) -> str:
-        """What the model said."""
-        if "event-stream" in self.headers.get("content-type", ""):
-            deltas = [choice["delta"] for chunk in self.chunks for choice in chunk["choices"]]
-            return "".join(delta.get("content") or "" for delta in deltas)
-        return str(self.json["choices"][0]["message"]["content"])
 
 
 class Client:
     """One connection: what is sent is up to the test, answers are read strictly and in order."""
 
-    def __init__(self, stream: trio.SocketStream) -> None:
+    def __init__(self, stream: trio.abc.Stream) -> None:
         self.stream = stream
         self.unread = b""
+
+    @property
+    def socket(self) -> trio.socket.SocketType:
+        """Below TLS, where there is any."""
+        stream = self.stream
+        inner = stream.transport_stream if isinstance(stream, trio.SSLStream) else stream
+        assert isinstance(inner, trio.SocketStream)
+        return inner.socket
 
     async def send(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -149,6 +116,10 @@ class Rig:
     running: Running
     one: Replay
     two: Replay
+    trust: ssl.SSLContext | None = None
+    """For listeners with TLS."""
+    door: Door = "lane"
+    """How clients speak: HTTP/1.1, or HTTP/2 in clear text."""
 
     @property
     def gateway(self) -> Gateway:
@@ -173,9 +144,13 @@ class Rig:
         return self.ledger.posted, self.ledger.voided
 
     @asynccontextmanager
-    async def client(self, url: str | None = None) -> AsyncIterator[Client]:
+    async def client(self, url: str | None = None) -> AsyncIterator[Client | H2Client]:
         """A fresh connection."""
-        stream = await connect(url or self.url)
+        if self.door == "h2":
+            async with h2_client(url or self.url) as client:
+                yield client
+            return
+        stream = await connect(url or self.url, self.trust)
         async with stream:
             yield Client(stream)
 
@@ -201,14 +176,18 @@ class Rig:
         return not self.ledger.held and all(pool.open == pool.idle for pool in pools)
 
 
-async def connect(url: str) -> trio.SocketStream:
-    """A connection to "http://host:port" or "unix:/path"."""
+async def connect(url: str, trust: ssl.SSLContext | None = None) -> trio.abc.Stream:
+    """A connection to "http://host:port", "https://host:port" or "unix:/path"."""
     if url.startswith("unix:"):
         return await trio.open_unix_socket(url.removeprefix("unix:"))
     parts = urlsplit(url)
     assert parts.hostname is not None
     assert parts.port is not None
-    return await trio.open_tcp_stream(parts.hostname, parts.port)
+    stream = await trio.open_tcp_stream(parts.hostname, parts.port)
+    if parts.scheme == "http":
+        return stream
+    assert trust is not None
+    return trio.SSLStream(stream, trust, server_hostname=parts.hostname, https_compatible=True)
 
 
 def chat_body(model: str, *, stream: bool = False, text: str = "hi", **fields: Any) -> bytes:
@@ -256,7 +235,9 @@ async def rig(
     *,
     keys: Iterable[str] = (),
     urls: Mapping[str, str] | None = None,
-    bind: tuple[str, ...] = ("127.0.0.1:0",),
+    bind: tuple[str | dict[str, Any], ...] = LOOPBACK,
+    trust: ssl.SSLContext | None = None,
+    door: Door = "lane",
     environ: Mapping[str, str] | None = None,
     pacing: str = "",
     provider: Mapping[str, Any] | None = None,
@@ -271,6 +252,8 @@ async def rig(
         urls: a provider's base URL, instead of its replay server's.
         pacing: options of the replay servers: "delay_s=0.01&cut_every=7".
         provider: further settings of both providers.
+        trust: what clients need for listeners with TLS.
+        door: how clients speak.
         complaints: fail where the gateway logs an error.
         tables: further tables of the settings: `timeouts`, `limits`, ...
     """
@@ -284,7 +267,11 @@ async def rig(
         } | dict(urls or {})
         document: dict[str, Any] = {
             "catalog": "none",
-            "server": {"bind": list(bind), "data": "", **(server or {})},
+            "server": {
+                "bind": [BINDS[door]] if bind is LOOPBACK else list(bind),
+                "data": "",
+                **(server or {}),
+            },
             "providers": {
                 name: {"base_url": base, "name": name.title(), **(provider or {})}
                 for name, base in bases.items()
@@ -298,7 +285,7 @@ async def rig(
         with heard.heard():
             async with running(settings, catalog, keys=frozenset(keys), environ=variables) as run:
                 try:
-                    yield Rig(run, one, two)
+                    yield Rig(run, one, two, trust, door)
                 except Exception as error:
                     failure = error  # raised below, outside the nurseries' groups
         if failure is not None:

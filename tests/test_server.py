@@ -15,7 +15,7 @@ from proxy.catalog.loader import build_catalog
 from proxy.config import parse_settings
 from proxy.config.settings import Settings
 from proxy.errors import ConfigError
-from proxy.server import ceilings, listen, running, serve
+from proxy.server import ceilings, running, serve
 from tests.fakes.replay import serve_replay
 from tests.rig import Client, chat_body, connect, head, post, rig
 
@@ -42,52 +42,6 @@ def test_the_operators_policy_reads_as_a_requests_preferences() -> None:
     }
 
     assert policy == ceilings(settings_of(policy=policy))
-
-
-def test_every_address_is_listened_on(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    listeners, urls = listen(bound("127.0.0.1:0", f"unix:{path}", "[::1]:0"))
-    try:
-        ports = [listener.getsockname()[1] for listener in (listeners[0], listeners[2])]
-        assert [f"http://127.0.0.1:{ports[0]}", f"unix:{path}", f"http://[::1]:{ports[1]}"] == urls
-        assert [False] * 3 == [listener.getblocking() for listener in listeners]
-        assert 0o600 == path.stat().st_mode & 0o777
-    finally:
-        for listener in listeners:
-            listener.close()
-
-
-def test_an_address_in_use_is_told_and_the_others_are_let_go() -> None:
-    with socket.socket() as used:
-        used.bind(("127.0.0.1", 0))
-        used.listen()
-        text = f"127.0.0.1:{used.getsockname()[1]}"
-        with pytest.raises(ConfigError, match=f"server.bind: cannot listen on {text}: .*in use"):
-            listen(bound("127.0.0.1:0", text))
-
-
-def test_an_address_of_another_machine_is_told() -> None:
-    with pytest.raises(ConfigError, match=r"cannot listen on 192\.0\.2\.1:80"):
-        listen(bound("192.0.2.1:80"))
-
-
-def test_a_socket_file_that_nobody_answers_is_replaced(tmp_path: Path) -> None:
-    path = tmp_path / "s"
-    with socket.socket(socket.AF_UNIX) as left_behind:
-        left_behind.bind(str(path))
-    (listener,), _ = listen(bound(f"unix:{path}"))
-    with pytest.raises(ConfigError, match="in use"):
-        listen(bound(f"unix:{path}"))
-    listener.close()
-
-
-def test_a_file_that_is_no_socket_is_left_alone(tmp_path: Path) -> None:
-    path = tmp_path / "precious"
-    path.write_text("x")
-    with pytest.raises(ConfigError, match="cannot listen"):
-        listen(bound(f"unix:{path}"))
-
-    assert "x" == path.read_text()
 
 
 async def test_secrets_that_are_missing_stop_the_start() -> None:

@@ -8,7 +8,7 @@ import trio
 
 from proxy.gateway import Gateway
 from proxy.model.downstream import Downstream
-from proxy.stages.authorize import admit
+from proxy.stages.authorize import admit, recognised
 
 Message: TypeAlias = MutableMapping[str, Any]  # type: ignore[explicit-any]  # ASGI's own type
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
@@ -17,6 +17,13 @@ AsgiApp: TypeAlias = Callable[[Message, Receive, Send], Awaitable[None]]
 
 BODY_BYTES_MAX = 1_048_576
 """Largest body of a management request."""
+
+
+def body_bytes_max(downstream: Downstream, gateway: Gateway) -> int:
+    """Largest body of this request to the console."""
+    if recognised(downstream, gateway):
+        return BODY_BYTES_MAX
+    return min(BODY_BYTES_MAX, gateway.settings.limits.body_bytes_unknown_max)
 
 
 class _Replying:
@@ -57,7 +64,7 @@ async def bridge(app: AsgiApp, downstream: Downstream, gateway: Gateway) -> None
     """Let `app` answer. Raises: PermissionDeniedError, PayloadTooLargeError."""
     head = downstream.head
     admit(downstream, gateway)
-    body = await downstream.body(BODY_BYTES_MAX)
+    body = await downstream.body(body_bytes_max(downstream, gateway))
     told = False
 
     async def receive() -> Message:

@@ -22,7 +22,11 @@ class Leaver(Protocol):
     """A client connection."""
 
     fd: int
-    sock: socket.socket
+
+    @property
+    def sock(self) -> socket.socket:
+        """For a look at what it holds."""
+        ...
 
     def leave(self) -> None:
         """The client left: cancel what it asked for."""
@@ -85,7 +89,7 @@ class PeekDepartures:
 def has_left(sock: socket.socket) -> bool:
     """Would the next read find the end, or an error?"""
     try:
-        return not sock.recv(1, socket.MSG_PEEK)
+        return not socket.socket.recv(sock, 1, socket.MSG_PEEK)  # an SSLSocket's own does not peek
     except BlockingIOError:
         return False
     except OSError:

@@ -1,8 +1,7 @@
-"""The HTTP/1.1 door: one connection, request after request, on a non-blocking socket.
+"""The HTTP/1.1 door: one connection, request after request.
 
 One task per connection reads a request, serves it and reads the next; that its client left is told
-by `doors.departures`. Deadlines are plain numbers that the door's one reaper looks at each second: a
-cancel scope per wait would cost more than the parsing.
+by `doors.departures`. How bytes come and go, in clear text or TLS, is `doors.transfer`.
 
 Rule 1: after anything that cannot be delimited the connection closes; no second request is read.
 Rule 2: a client's FIN or RST counts as leaving (as in nginx and Go); what it asked for is cancelled.
@@ -12,12 +11,17 @@ Rule 3: an unread body is never taken for the next request.
 import contextlib
 import math
 import socket
+import ssl
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import orjson
 import trio
 
 from proxy.config.settings import LimitSettings
+from proxy.doors.pace import BodyPace
+from proxy.doors.quota import Idler
+from proxy.doors.transfer import Transfer
 from proxy.errors import (
     ClientClosedError,
     InvalidRequestError,
@@ -28,53 +32,72 @@ from proxy.model.downstream import Buffer, Headers
 from proxy.model.envelope import error_document
 from proxy.model.head import RequestHead
 from proxy.units import Seconds
-from proxy.wire.body import BodyReader, FramingError
-from proxy.wire.http1 import parse_request_head
+from proxy.wire.body import FramingError
+from proxy.wire.parsers import FAST, Parser
 
-RECEIVE_BYTES = 65_536
-BUFFERS_MAX = 1000
-"""Pieces per `sendmsg`; the kernel takes 1,024."""
 JOINED_BYTES = 16_384
 """Below this, copying a body behind its head is cheaper than a second buffer."""
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
-READ_S = 30.0
-"""Longest time a client may take to accept what was sent, seconds."""
+CHUNKS_FREE = 16_384
+CHUNK_BYTES_MIN = 256
+"""A body may come in CHUNKS_FREE chunks of any size, and one more per this many bytes: reading a chunk
+costs a microsecond."""
 LINGER_S = 1.0
 """How long an unread body is drained after an early answer, so that the answer is not lost to a RST."""
 REASONS = {
     200: b"OK", 204: b"No Content", 400: b"Bad Request", 401: b"Unauthorized",
     402: b"Payment Required", 403: b"Forbidden", 404: b"Not Found", 405: b"Method Not Allowed",
-    408: b"Request Timeout", 413: b"Content Too Large", 429: b"Too Many Requests",
-    431: b"Request Header Fields Too Large", 500: b"Internal Server Error", 502: b"Bad Gateway",
-    503: b"Service Unavailable", 504: b"Gateway Timeout",
+    408: b"Request Timeout", 413: b"Content Too Large", 417: b"Expectation Failed",
+    429: b"Too Many Requests", 431: b"Request Header Fields Too Large", 500: b"Internal Server Error",
+    502: b"Bad Gateway", 503: b"Service Unavailable", 504: b"Gateway Timeout",
 }  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What all connections of one listener have in common."""
+
+    limits: LimitSettings
+    parser: Parser = FAST
+    announce: bytes = b""
+    """Header lines of every reply."""
+
+
+NO_HEAD = RequestHead("GET", "/", b"", {})
 
 
 class LaneConnection:
     """One client connection; also the `Downstream` of the request it is serving."""
 
     def __init__(
-        self,
-        sock: socket.socket,
-        limits: LimitSettings,
-        clock: Callable[[], Seconds],
-        *,
-        local: bool,
-    ) -> None:
-        self.sock = sock
-        self.fd = sock.fileno()
+        self, transfer: Transfer, terms: Terms, clock: Callable[[], Seconds],
+        *, local: bool, address: str = "", idle: dict[Idler, None] | None = None,
+    ) -> None:  # fmt: skip
+        """Speak HTTP over `transfer`.
+
+        Args:
+            local: whether the client is on this machine.
+            address: the client's, without port.
+            idle: where the connection notes itself while it is between two requests.
+        """
+        self.transfer = transfer
+        self.fd = transfer.fd
         self.local = local
+        self.address = address
         self.head = NO_HEAD
         self.started = False
         self.complete = False
         """The reply to the current request has been handed over whole."""
-        self._clock = clock
         self.left_early = False
         """The client left before it had its answer."""
-        self.deadline: float = clock() + limits.idle_connection_s
-        """When the reaper cancels this connection; seconds on the loop's clock."""
         self.scope = trio.CancelScope()
-        self._limits = limits
+        self._clock = clock
+        self._limits = limits = terms.limits
+        self._parser = terms.parser
+        self._announce = terms.announce
+        transfer.deadline = clock() + limits.idle_connection_s
+        self._idle: dict[Idler, None] = {} if idle is None else idle
+        self._requests_left = limits.requests_per_connection_max
         self._buffer = b""
         self._busy = False
         """A request is being answered."""
@@ -82,7 +105,11 @@ class LaneConnection:
         self._keep_alive = True
         self._chunked = False
         self._head_out = b""
-        self._unsent = b""
+
+    @property
+    def sock(self) -> socket.socket:
+        """As it is now: TLS puts another object around the same descriptor."""
+        return self.transfer.sock
 
     # --- reading ---------------------------------------------------------------------------------
     def leave(self) -> None:
@@ -97,8 +124,7 @@ class LaneConnection:
             framing = b"content-type: application/json\r\ncontent-length: %d\r\n" % len(body)
             self._keep_alive = False
             head = self._head_bytes(408, b"", framing, keep_alive=False)
-            with contextlib.suppress(OSError):
-                self.sock.send(head + body)
+            self.transfer.last_words(head + body)
         self.scope.cancel()
 
     def finish_up(self) -> None:
@@ -107,19 +133,37 @@ class LaneConnection:
         if not self._busy:
             self.scope.cancel()
 
-    async def _more(self) -> bytes:
-        """Wait for bytes. Raises: ClientClosedError at the end of the connection."""
-        while True:
-            await trio.lowlevel.wait_readable(self.fd)
-            try:
-                data = self.sock.recv(RECEIVE_BYTES)
-            except BlockingIOError:
-                continue
-            except OSError:
-                data = b""
-            if not data:
-                raise ClientClosedError("The client left.")
-            return data
+    def make_way(self) -> None:
+        """End this idle connection, because another needs the place."""
+        self._keep_alive = False
+        self.scope.cancel()
+
+    async def establish(self, context: ssl.SSLContext) -> str:
+        """Shake hands; returns what ALPN chose. Raises: ClientClosedError."""
+        self.transfer.deadline = self._clock() + self._limits.head_time_s
+        return await self.transfer.establish(context)
+
+    def hand_over(self) -> None:
+        """From now on another door reads, and minds the time."""
+        self.transfer.deadline = math.inf
+        self._busy = True
+
+    async def begins_with(self, preface: bytes) -> bytes:
+        """Read until it is clear whether the client's first bytes are `preface`.
+
+        Returns: what was read if they are, else nothing: it is read as HTTP/1.1 then.
+        Raises: ClientClosedError.
+        """
+        self.transfer.deadline = self._clock() + self._limits.idle_connection_s
+        if not self._buffer:
+            self._buffer = await self._first_bytes()
+        self.transfer.deadline = self._clock() + self._limits.head_time_s
+        while len(self._buffer) < len(preface) and preface.startswith(self._buffer):
+            self._buffer += await self.transfer.receive()
+        if not self._buffer.startswith(preface):
+            return b""
+        received, self._buffer = self._buffer, b""
+        return received
 
     async def next_request(self) -> bool:
         """Read the next head into `self.head`; False: the connection is over.
@@ -131,9 +175,13 @@ class LaneConnection:
         limit = self._limits.head_bytes_max
         self.started = self.complete = self._busy = False
         begun = bool(self._buffer)
-        self.deadline = self._clock() + (
-            self._limits.head_time_s if self._buffer else self._limits.idle_connection_s
+        transfer = self.transfer
+        transfer.deadline = self._clock() + (
+            self._limits.head_time_s if begun else self._limits.idle_connection_s
         )
+        if not begun:
+            self._buffer = await self._first_bytes()
+            transfer.deadline = self._clock() + self._limits.head_time_s
         while True:
             blank = 0  # RFC 9112 2.2: be lenient about empty lines before a request
             while self._buffer.startswith(b"\r\n", blank):
@@ -144,23 +192,30 @@ class LaneConnection:
             if end >= 0:
                 break
             if len(self._buffer) > limit:
-                self._keep_alive = False
+                self._keep_alive = self._body_read = False
                 error = InvalidRequestError(f"The request's head exceeds {limit} bytes.")
                 error.status = 431
                 raise error
-            data = await self._more()
-            if not begun:
-                begun, self.deadline = True, self._clock() + self._limits.head_time_s
+            data = await transfer.receive()
             self._buffer = self._buffer + data if self._buffer else data
         raw, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
-        self._keep_alive = False  # until the head is understood
-        self.head = head = parse_request_head(raw, self._limits.headers_max)
-        self._keep_alive = head.keep_alive
+        self._keep_alive = self._body_read = False  # until the head is understood
+        self.head = head = self._parser.request_head(raw, self._limits.headers_max)
+        self._requests_left -= 1
+        self._keep_alive = head.keep_alive and self._requests_left > 0
         self._body_read = not head.chunked and head.content_length == 0
         self._chunked = not head.http_10
         self._busy = True
-        self.deadline = math.inf
+        transfer.deadline = math.inf
         return True
+
+    async def _first_bytes(self) -> bytes:
+        """Wait for a request, counted as idle."""
+        self._idle[self] = None
+        try:
+            return await self.transfer.receive()
+        finally:
+            self._idle.pop(self, None)
 
     async def body(self, bytes_max: int) -> bytes:
         """Read the whole body. Raises: PayloadTooLargeError, InvalidRequestError."""
@@ -171,15 +226,15 @@ class LaneConnection:
             raise PayloadTooLargeError(f"The request's body exceeds {bytes_max} bytes.")
         length = head.content_length
         if not head.chunked and len(self._buffer) >= length:
-            body, self._buffer = self._buffer[:length], self._buffer[length:]
+            whole, self._buffer = self._buffer[:length], self._buffer[length:]
             self._body_read = True
-            return body
-        if head.expects_continue and not self._buffer and not self._send([CONTINUE]):
-            await self.drain()
-        self.deadline = self._clock() + body_time(bytes_max)
-        reader = BodyReader(chunked=head.chunked, length=None if head.chunked else length)
-        pieces: list[bytes] = []
-        size, data = 0, self._buffer
+            return whole
+        if head.expects_continue and not self._buffer and not self.transfer.send([CONTINUE]):
+            await self.transfer.drain()
+        pace = BodyPace(self._clock(), bytes_max, self._limits)
+        reader = self._parser.body(chunked=head.chunked, length=None if head.chunked else length)
+        body = bytearray()  # not a list: a million tiny chunks would be a million objects
+        chunks, data = 0, self._buffer
         self._buffer = b""
         while True:
             try:
@@ -187,17 +242,21 @@ class LaneConnection:
             except FramingError as error:
                 raise InvalidRequestError(f"Malformed chunked body: {error}.") from None
             for start, end in spans:
-                pieces.append(data[start:end])
-                size += end - start
+                body += data[start:end]
+            chunks += len(spans)
+            size = len(body)
+            if chunks > CHUNKS_FREE + size // CHUNK_BYTES_MIN:
+                raise InvalidRequestError("The body comes in too many tiny chunks.")
             if size > bytes_max:
                 raise PayloadTooLargeError(f"The request's body exceeds {bytes_max} bytes.")
             if reader.done:
                 break
-            data = await self._more()
+            self.transfer.deadline = pace.deadline(self._clock(), size)
+            data = await self.transfer.receive()
         self._buffer = reader.leftover
         self._body_read = True
-        self.deadline = math.inf
-        return b"".join(pieces)
+        self.transfer.deadline = math.inf
+        return bytes(body)
 
     # --- writing ---------------------------------------------------------------------------------
     def start(self, status: int, headers: Headers) -> None:
@@ -215,7 +274,11 @@ class LaneConnection:
         elif self._head_out:
             buffers = [self._head_out, *buffers]
         self._head_out = b""
-        return self._send(buffers)
+        return self.transfer.send(buffers)
+
+    async def drain(self) -> None:
+        """Send what is kept."""
+        await self.transfer.drain()
 
     async def end(self, buffers: list[Buffer]) -> None:
         """Send the last piece of a streamed reply."""
@@ -227,8 +290,8 @@ class LaneConnection:
             buffers = [self._head_out, *buffers]
         self._head_out = b""
         self.complete = True
-        if not self._send(buffers):
-            await self.drain()
+        if not self.transfer.send(buffers):
+            await self.transfer.drain()
 
     async def reply(self, status: int, headers: Headers, body: bytes) -> None:
         """Send a whole reply that was not started."""
@@ -237,8 +300,8 @@ class LaneConnection:
         self.started = self.complete = True
         if self.head.method == "HEAD":
             body = b""
-        if not self._send([head + body] if len(body) < JOINED_BYTES else [head, body]):
-            await self.drain()
+        if not self.transfer.send([head + body] if len(body) < JOINED_BYTES else [head, body]):
+            await self.transfer.drain()
 
     def _head_bytes(
         self, status: int, headers: Headers, framing: bytes, *, keep_alive: bool
@@ -248,55 +311,16 @@ class LaneConnection:
             framing += b"connection: close\r\n"
         elif self.head.http_10:
             framing += b"connection: keep-alive\r\n"
-        return b"HTTP/1.1 %d %b\r\n%b%b\r\n" % (status, REASONS.get(status, b""), headers, framing)
-
-    def _send(self, buffers: list[Buffer]) -> bool:
-        if self._unsent:
-            self._unsent += b"".join(buffers)
-            return False
-        if len(buffers) > BUFFERS_MAX:
-            buffers = [b"".join(buffers)]
-        try:
-            sent = self.sock.send(buffers[0]) if len(buffers) == 1 else self.sock.sendmsg(buffers)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            raise ClientClosedError("The client left.") from None
-        if sent == sum(map(len, buffers)):
-            return True
-        self._unsent = b"".join(buffers)[sent:]
-        return False
-
-    async def drain(self) -> None:
-        """Send what is kept; a client that takes nothing for READ_S is taken for gone."""
-        before = self.deadline
-        unsent = memoryview(self._unsent)
-        while unsent:
-            self.deadline = self._clock() + READ_S
-            await trio.lowlevel.wait_writable(self.fd)
-            try:
-                unsent = unsent[self.sock.send(unsent) :]
-            except BlockingIOError:
-                continue
-            except OSError:
-                raise ClientClosedError("The client left.") from None
-        self._unsent = b""
-        self.deadline = before
+        reason = REASONS.get(status, b"")
+        return b"HTTP/1.1 %d %b\r\n%b%b%b\r\n" % (
+            status, reason, headers, self._announce, framing,
+        )  # fmt: skip
 
     async def linger(self) -> None:
         """Read on for a moment after an early answer, then let go."""
         if self._body_read or not self.complete:
             return
-        with contextlib.suppress(OSError):
-            self.sock.shutdown(socket.SHUT_WR)
+        self.transfer.half_close()
         with trio.move_on_after(LINGER_S), contextlib.suppress(ClientClosedError):
             while True:
-                await self._more()
-
-
-def body_time(bytes_max: int) -> float:
-    """Seconds a client may take for its body: 10, and what 64 KiB/s allows for the largest one."""
-    return 10.0 + bytes_max / 65_536
-
-
-NO_HEAD = RequestHead("GET", "/", b"", {})
+                await self.transfer.receive()

@@ -1,19 +1,33 @@
-"""Listening, accepting, and what one connection's requests go to."""
+"""Accepting clients, and what one connection's requests go to.
+
+Every client comes in here. What agrees on HTTP/2 is handed to the second door; the rest is HTTP/1.1.
+"""
 
 import logging
 import socket
+from typing import Protocol
 
 import orjson
 import trio
 
+from proxy.config.settings import LimitSettings
 from proxy.doors.bridge import AsgiApp, bridge
 from proxy.doors.departures import departures
-from proxy.doors.lane import LaneConnection
+from proxy.doors.lane import LaneConnection, Terms
+from proxy.doors.listener import Listener
+from proxy.doors.quota import Quota, connections_for, descriptors, memory_bytes
 from proxy.doors.routes import ROUTES
-from proxy.errors import ClientClosedError, GatewayError, HedgerowError
+from proxy.doors.transfer import TlsTransfer, Transfer
+from proxy.errors import (
+    ClientClosedError,
+    GatewayError,
+    HedgerowError,
+    InvalidRequestError,
+)
 from proxy.exchange import exchange
 from proxy.gateway import Gateway
 from proxy.model.envelope import error_document
+from proxy.policy.admission import is_loopback
 
 log = logging.getLogger("hedgerow.lane")
 
@@ -24,13 +38,31 @@ ACCEPT_PAUSE_S = 0.1
 JSON = b"content-type: application/json\r\n"
 
 
+PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+"""How a client begins HTTP/2 that it knows we speak (RFC 9113 3.4)."""
+ADDRESS_SHARE = 0.5
+"""Of all connections that may come from one address, unless settings say otherwise."""
+
+
+class SecondDoor(Protocol):
+    """Serves connections that do not speak HTTP/1.1."""
+
+    async def serve_h2(
+        self, sock: socket.socket, received: bytes, *, local: bool, announce: bytes
+    ) -> None:
+        """One HTTP/2 connection, to its end; `received` was read from it already."""
+        ...
+
+
 class Lane:
     """The HTTP/1.1 door over any number of listening sockets."""
 
-    def __init__(self, gateway: Gateway, app: AsgiApp) -> None:
+    def __init__(self, gateway: Gateway, app: AsgiApp, second: SecondDoor) -> None:
         self._gateway = gateway
         self._app = app
+        self._second = second
         self._connections: set[LaneConnection] = set()
+        self.quota = quota_of(gateway.settings.limits)
         self._departures = departures()
         self._accepting = trio.CancelScope()
         self._empty = trio.Event()
@@ -43,7 +75,7 @@ class Lane:
         if self._connections:
             await self._empty.wait()
 
-    async def serve(self, listeners: list[socket.socket]) -> None:
+    async def serve(self, listeners: list[Listener]) -> None:
         """Accept and serve until cancelled; closes the listeners."""
         async with trio.open_nursery() as nursery:
             nursery.start_soon(self._reap)
@@ -53,52 +85,87 @@ class Lane:
                     for listener in listeners:
                         acceptors.start_soon(self._accept, listener, nursery)
 
-    async def _accept(self, listener: socket.socket, nursery: trio.Nursery) -> None:
-        tcp = listener.family in {socket.AF_INET, socket.AF_INET6}
-        with listener:
+    async def _accept(self, listener: Listener, nursery: trio.Nursery) -> None:
+        sock = listener.sock
+        with listener.closing():
             while True:
-                await trio.lowlevel.wait_readable(listener)
+                await trio.lowlevel.wait_readable(sock)
                 try:
-                    sock, address = listener.accept()
+                    client, address = sock.accept()
                 except BlockingIOError:
                     continue
                 except OSError as error:
                     log.warning("accept failed: %s", error)
                     await trio.sleep(ACCEPT_PAUSE_S)
                     continue
-                sock.setblocking(False)
-                if tcp:
-                    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                local = not tcp or is_loopback(address[0])
-                nursery.start_soon(self._serve, sock, local)
+                client.setblocking(False)
+                peer = address[0] if listener.tcp else ""
+                refusal = self.quota.refusal(peer)
+                if refusal is None:
+                    nursery.start_soon(self._serve, client, peer, listener)
+                else:
+                    self._refuse(client, refusal, listener)
 
-    async def _serve(self, sock: socket.socket, local: bool) -> None:  # noqa: FBT001
+    def _refuse(self, client: socket.socket, error: HedgerowError, listener: Listener) -> None:
+        """No place for this connection: say so where that is possible in clear text."""
+        self._gateway.statistics.connection_cut("full")
+        transfer = Transfer(client, self._gateway.settings.limits, self._gateway.clock)
+        if listener.tls is None:
+            body = orjson.dumps(error_document(error))
+            status = b"HTTP/1.1 %d \r\n" % error.status
+            framing = b"retry-after: 1\r\nconnection: close\r\ncontent-length: %d\r\n" % len(body)
+            transfer.last_words(b"%b%b%b\r\n%b" % (status, JSON, framing, body))
+        transfer.close()
+
+    async def _serve(self, client: socket.socket, peer: str, listener: Listener) -> None:
         """One connection; whatever it does ends here."""
-        gateway = self._gateway
-        connection = LaneConnection(sock, gateway.settings.limits, gateway.clock, local=local)
+        gateway, limits = self._gateway, self._gateway.settings.limits
+        kind = Transfer if listener.tls is None else TlsTransfer
+        connection = LaneConnection(
+            kind(client, limits, gateway.clock),
+            Terms(limits, listener.parser, listener.announce),
+            gateway.clock,
+            local=not listener.tcp or is_loopback(peer),
+            address=peer,
+            idle=self.quota.idle,
+        )
+        self.quota.enter(peer)
         self._connections.add(connection)
         self._departures.watch(connection)
         gateway.statistics.connection_opened()
         try:
             with connection.scope:
-                await self._requests(connection)
+                await self._speak(connection, listener)
             if connection.left_early:
                 gateway.statistics.departed()
         except Exception:  # guard: one connection's bug is nobody else's
             log.exception("a connection failed")
         finally:
             self._connections.discard(connection)
+            self.quota.leave(peer)
             if self._accepting.cancel_called and not self._connections:
                 self._empty.set()
             gateway.statistics.connection_closed()
             try:
                 self._departures.forget(connection)
             finally:
-                sock.close()
+                connection.transfer.close()
 
-    async def _requests(self, connection: LaneConnection) -> None:
-        """Serve requests until one of the two sides has had enough."""
+    async def _speak(self, connection: LaneConnection, listener: Listener) -> None:
+        """Agree on a protocol, then serve requests until one of the two sides has had enough."""
         try:
+            agreed, received = "", b""
+            if listener.tls is not None:
+                agreed = await connection.establish(listener.tls.context())
+            if listener.settings.speaks_http2 and agreed != "h2":
+                # In TLS as well: some clients offer both, are given HTTP/1.1, and insist.
+                received = await connection.begins_with(PREFACE)
+            if agreed == "h2" or received:
+                connection.hand_over()
+                await self._second.serve_h2(
+                    connection.sock, received, local=connection.local, announce=listener.announce
+                )
+                return
             await self._serve_each(connection)
             await connection.linger()
         except ClientClosedError:
@@ -113,6 +180,8 @@ class Lane:
         except ClientClosedError:
             raise
         except HedgerowError as error:
+            if isinstance(error, InvalidRequestError):
+                self._gateway.statistics.connection_cut("malformed")
             await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
 
     async def _answer(self, connection: LaneConnection) -> None:
@@ -137,10 +206,12 @@ class Lane:
             await trio.sleep(REAP_S)
             now = self._gateway.clock()
             for connection in self._connections:
-                if connection.deadline < now:
+                if connection.transfer.deadline < now:
+                    self._gateway.statistics.connection_cut("slow")
                     connection.expire()
 
 
-def is_loopback(host: str) -> bool:
-    """Is this peer address of this machine?"""
-    return host == "::1" or host.startswith(("127.", "::ffff:127."))
+def quota_of(limits: LimitSettings) -> Quota:
+    """Places for client connections, as settings, descriptors and memory allow."""
+    total = limits.connections_max or connections_for(descriptors(), memory_bytes())
+    return Quota(total, limits.connections_per_address_max or max(int(total * ADDRESS_SHARE), 1))

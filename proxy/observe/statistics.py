@@ -50,6 +50,9 @@ PROVIDERS_MAX = 1000
 """Most providers that get a label of their own; ten times the number OpenRouter lists."""
 OTHER = "other"
 
+CUTS = ("full", "slow", "malformed", "flood")
+"""Why we end a client's connection: no place for it, too slow, not HTTP, too much of something."""
+
 
 class Histogram:
     """Counts per bucket, and a sum."""
@@ -90,6 +93,7 @@ class Statistics(Collector):
         self._connections = 0
         self._streams = 0
         self._departures = 0
+        self._cuts = dict.fromkeys((*CUTS, OTHER), 0)
         self._registry = CollectorRegistry()
         self._registry.register(self)
         ProcessCollector(registry=self._registry)
@@ -138,6 +142,10 @@ class Statistics(Collector):
         """A client's connection is gone."""
         self._connections -= 1
 
+    def connection_cut(self, reason: str) -> None:
+        """We refused or ended a client's connection; `reason` is one of CUTS."""
+        self._cuts[reason if reason in CUTS else OTHER] += 1
+
     def stream_opened(self) -> None:
         """A streamed reply began."""
         self._streams += 1
@@ -184,6 +192,12 @@ class Statistics(Collector):
         for (provider, outcome), count in self._attempts.items():
             attempts.add_metric([provider, outcome], count)
         yield attempts
+        cuts = CounterMetricFamily(
+            "hedgerow_connections_cut", "Client connections that we ended.", labels=["reason"]
+        )
+        for reason, count in self._cuts.items():
+            cuts.add_metric([reason], count)
+        yield cuts
         tokens = CounterMetricFamily("hedgerow_tokens", "Tokens billed.", labels=["kind"])
         tokens.add_metric(["prompt"], self._prompt_tokens)
         tokens.add_metric(["completion"], self._completion_tokens)

@@ -48,3 +48,8 @@ def _name(authority: str) -> str:
         inside, bracket, port = authority.partition("]")
         return inside + bracket if not port or port.startswith(":") else authority
     return authority.partition(":")[0]
+
+
+def is_loopback(host: str) -> bool:
+    """Is this peer address of this machine?"""
+    return host == "::1" or host.startswith(("127.", "::ffff:127."))

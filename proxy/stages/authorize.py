@@ -2,7 +2,7 @@
 
 import hashlib
 
-from proxy.errors import AuthenticationError, PermissionDeniedError
+from proxy.errors import AuthenticationError, HedgerowError, PermissionDeniedError
 from proxy.gateway import Gateway
 from proxy.model.call import Caller
 from proxy.model.downstream import Downstream
@@ -28,6 +28,15 @@ def admit(downstream: Downstream, gateway: Gateway) -> None:
     )
     if reason is not None:
         raise PermissionDeniedError(reason)
+
+
+def recognised(downstream: Downstream, gateway: Gateway) -> bool:
+    """Whether the caller may be trusted with a body larger than a few pages."""
+    try:
+        authorize(downstream, gateway)
+    except HedgerowError:
+        return False
+    return True
 
 
 def authorize(downstream: Downstream, gateway: Gateway) -> Caller:

@@ -1,11 +1,12 @@
 """What is not inference goes to an ASGI application, and comes back framed by the door."""
 
+import hashlib
 from typing import Any
 
 import pytest
 import trio
 
-from proxy.doors.bridge import BODY_BYTES_MAX, bridge
+from proxy.doors.bridge import BODY_BYTES_MAX, body_bytes_max, bridge
 from proxy.errors import PermissionDeniedError
 from proxy.model.head import RequestHead
 from tests.fakes.downstream import FakeDownstream, a_gateway
@@ -117,3 +118,12 @@ async def test_the_bodies_of_management_are_small() -> None:
     await ask(saying(b"ok"), downstream)
 
     assert b"ok" == downstream.sent
+
+
+async def test_a_stranger_may_send_little_where_keys_are_required() -> None:
+    known = client(authorization="Bearer k")
+    digest = hashlib.sha256(b"k").hexdigest()
+
+    assert BODY_BYTES_MAX == body_bytes_max(known, a_gateway(keys=[digest]))
+    assert 65_536 == body_bytes_max(client(), a_gateway(keys=[digest]))
+    assert BODY_BYTES_MAX == body_bytes_max(client(), a_gateway())

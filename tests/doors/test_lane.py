@@ -1,14 +1,19 @@
 """One client connection over a socket pair: requests in, replies out, nothing lost or mixed up."""
 
+import os
 import socket
 from collections.abc import Iterator
 
 import pytest
 import trio
+import trio.testing
 
 from proxy.config.settings import LimitSettings
-from proxy.doors.lane import BUFFERS_MAX, LaneConnection, body_time
+from proxy.doors.lane import CHUNKS_FREE, LaneConnection, Terms
+from proxy.doors.quota import Idler
+from proxy.doors.transfer import BUFFERS_MAX, Transfer
 from proxy.errors import ClientClosedError, InvalidRequestError, PayloadTooLargeError
+from proxy.units import Seconds
 from tests.rig import head, post
 
 GET = head("GET", "/x")
@@ -22,7 +27,9 @@ class Pair:
         ours, self.client = socket.socketpair()
         ours.setblocking(False)
         self.client.settimeout(1)
-        self.lane = LaneConnection(ours, limits, trio.current_time, local=True)  # type: ignore[arg-type]
+        self.lane = LaneConnection(
+            Transfer(ours, limits, trio.current_time), Terms(limits), trio.current_time, local=True
+        )  # type: ignore[arg-type]
 
     def said(self) -> bytes:
         return self.client.recv(1 << 20)
@@ -304,19 +311,86 @@ async def test_nothing_lingers_behind_a_body_that_was_read(pair: Pair) -> None:
 async def test_deadlines_follow_what_is_waited_for(pair: Pair) -> None:
     lane, limits = pair.lane, LIMITS
     now = trio.current_time()
-    assert pytest.approx(now + limits.idle_connection_s, abs=1) == lane.deadline
+    assert pytest.approx(now + limits.idle_connection_s, abs=1) == lane.transfer.deadline
     pair.client.sendall(GET[:5])
     with trio.move_on_after(0.02):
         await lane.next_request()
-    assert pytest.approx(now + limits.head_time_s, abs=1) == lane.deadline
+    assert pytest.approx(now + limits.head_time_s, abs=1) == lane.transfer.deadline
     pair.client.sendall(GET[5:])
 
 
 async def test_a_request_in_progress_has_no_deadline_of_the_doors(pair: Pair) -> None:
     lane = await pair.asked(GET)
 
-    assert float("inf") == lane.deadline
+    assert float("inf") == lane.transfer.deadline
 
 
-def test_a_body_has_time_that_grows_with_its_limit() -> None:
-    assert 10 + 16 == body_time(1 << 20)
+async def test_a_body_in_very_many_chunks_is_refused(pair: Pair) -> None:
+    lane = await pair.asked(head("POST", "/", "Transfer-Encoding: chunked"))
+    many = b"1\r\nx\r\n" * (CHUNKS_FREE + 100)
+    with socket.socket(fileno=os.dup(pair.client.fileno())) as writer:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.to_thread.run_sync, writer.sendall, many)
+            with pytest.raises(InvalidRequestError, match="too many tiny chunks"):
+                await lane.body(1 << 20)
+    pair.client.close()
+
+
+async def test_the_last_request_that_a_connection_may_carry_says_so() -> None:
+    pair = Pair(LimitSettings(requests_per_connection_max=2))
+    try:
+        lane = await pair.asked(GET + GET + GET)
+        await lane.reply(200, b"", b"")
+        assert b"connection" not in pair.said()
+        assert await lane.next_request()
+        await lane.reply(200, b"", b"")
+        assert b"connection: close" in pair.said()
+        assert not await lane.next_request()
+    finally:
+        pair.close()
+
+
+async def test_a_preface_is_told_from_a_request(pair: Pair) -> None:
+    lane = pair.lane
+    pair.client.sendall(b"PRI * HT")
+    with trio.move_on_after(0.02):
+        await lane.begins_with(b"PRI * HTTP/2.0")
+    pair.client.sendall(b"TP/2.0 and more")
+    assert b"PRI * HTTP/2.0 and more" == await lane.begins_with(b"PRI * HTTP/2.0")
+    pair.client.sendall(GET)
+    assert b"" == await lane.begins_with(b"PRI * HTTP/2.0")
+    assert await lane.next_request()
+
+
+async def test_who_waits_for_a_request_is_idle_and_may_be_asked_to_make_way() -> None:
+    idle: dict[Idler, None] = {}
+    ours, client = socket.socketpair()
+    ours.setblocking(False)
+    clock = lambda: Seconds(trio.current_time())  # noqa: E731
+    lane = LaneConnection(
+        Transfer(ours, LIMITS, clock), Terms(LIMITS), clock, local=True, idle=idle
+    )
+    with client, ours:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(lane.next_request)
+            await trio.testing.wait_all_tasks_blocked()
+            assert [lane] == list(idle)
+            client.sendall(GET)
+        assert [] == list(idle)
+        with lane.scope:
+            lane.make_way()
+            await lane.next_request()
+        assert lane.scope.cancelled_caught or not lane._keep_alive
+
+
+async def test_what_a_listener_announces_is_in_every_head() -> None:
+    ours, client = socket.socketpair()
+    ours.setblocking(False)
+    clock = lambda: Seconds(trio.current_time())  # noqa: E731
+    transfer = Transfer(ours, LIMITS, clock)
+    lane = LaneConnection(transfer, Terms(LIMITS, announce=b"alt-svc: x\r\n"), clock, local=True)
+    with client, ours:
+        client.sendall(GET)
+        assert await lane.next_request()
+        await lane.reply(200, b"", b"")
+        assert b"\r\nalt-svc: x\r\n" in client.recv(1000)

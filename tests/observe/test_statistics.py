@@ -140,3 +140,15 @@ def test_a_bound_belongs_to_its_bucket() -> None:
     assert [1 + n for n in range(len(OVERHEAD_BOUNDS_S))] == [
         sample.value for sample in samples if sample.labels.get("le") not in {None, "+Inf"}
     ]
+
+
+def test_connections_that_we_end_are_counted_by_reason() -> None:
+    stats = Statistics()
+    for reason in ("full", "slow", "slow", "invented"):
+        stats.connection_cut(reason)
+    text = stats.render().decode()
+
+    assert 'hedgerow_connections_cut_total{reason="full"} 1.0' in text
+    assert 'hedgerow_connections_cut_total{reason="slow"} 2.0' in text
+    assert 'hedgerow_connections_cut_total{reason="other"} 1.0' in text
+    assert "invented" not in text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from proxy.policy.admission import foreign
+from proxy.policy.admission import foreign, is_loopback
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,14 @@ def test_brackets_are_no_cloak_for_another_name(header: bytes) -> None:
 @pytest.mark.parametrize("origin", [b"http://[::1]", b"http://[::1]:3000"])
 def test_brackets_around_loopback_are_fine_with_a_port_and_without(origin: bytes) -> None:
     assert None is foreign({b"origin": origin}, local=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("::ffff:127.0.0.1", True),
+        ("10.0.0.1", False), ("::ffff:10.0.0.1", False), ("fe80::1", False), ("1.127.0.1", False),
+    ],
+)  # fmt: skip
+def test_loopback_is_told_from_the_rest(host: str, loopback: bool) -> None:
+    assert loopback is is_loopback(host)

@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from tests.fakes.connection import Served as Heard
+from tests.fakes.h2_client import H2Client
 from tests.fakes.replay import unanswered_url
 from tests.fakes.scripts import Script
 from tests.rig import Client, Rig, Served, chat_body, post, rig
@@ -40,7 +41,7 @@ CASES: list[Case] = list(product(WRITES, ENDINGS, (False, True), (False, True)))
 
 async def leave(client: Client, ending: str) -> None:
     """End the connection from the client's side."""
-    sock = client.stream.socket
+    sock = client.socket
     if ending == "half-close":
         sock.shutdown(socket.SHUT_WR)
         return
@@ -219,3 +220,21 @@ async def test_a_departure_is_counted() -> None:
         if "depart" in line and not line.startswith("#") and "_created" not in line
     ]
     assert 1.0 == float(line.split()[-1]), line
+
+
+@pytest.mark.parametrize("stream", [False, True], ids=["whole", "stream"])
+@pytest.mark.parametrize("ending", ["reset", "connection"])
+async def test_at_the_second_door_a_reset_stream_takes_its_request_along(
+    ending: str, stream: bool
+) -> None:
+    async with rig(PHASES, door="h2") as r:
+        async with r.client() as client:
+            assert isinstance(client, H2Client)
+            number = await client.send(post(chat_body("stage/mid-reply", stream=stream)))
+            await r.one.wait_served(1)
+            await trio.sleep(0.02)
+            if ending == "reset":
+                await client.reset(number)
+                await r.quiet(0.1)
+                assert 200 == (await client.ask(post(chat_body("stage/honest")))).status
+        await r.quiet(0.1)

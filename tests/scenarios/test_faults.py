@@ -5,6 +5,7 @@ and not, alone and with a sound second provider.
 """
 
 import json
+from typing import Any
 
 import pytest
 import trio
@@ -13,7 +14,7 @@ from tests.fakes.fault import Fault
 from tests.fakes.replay import refused_url, unanswered_url
 from tests.fakes.scripts import TEXTS, USAGE
 from tests.fakes.wire_faults import kinds
-from tests.rig import SHORT, Reply, Rig, Served, rig
+from tests.rig import SHORT, Reply, Rig, Served
 
 GOOD = "synthetic/text"
 TEXT = "".join(TEXTS)
@@ -198,7 +199,7 @@ async def check_cells(r: Rig, whole: Outcome, stream: Outcome, *, final: bool = 
 
 
 @pytest.mark.parametrize("fault", MATRIX)
-async def test_a_fault_has_the_outcome_of_the_matrix(fault: str) -> None:
+async def test_a_fault_has_the_outcome_of_the_matrix(rig: Any, fault: str) -> None:
     whole, stream = MATRIX[fault]
     async with rig(served(f"fault/{fault}"), timeouts=SHORT) as r:
         await check_cells(r, whole, stream, final=fault in FINAL)
@@ -210,7 +211,7 @@ def test_every_fault_that_the_replay_server_knows_is_in_the_matrix() -> None:
     assert set() == set(kinds()) - known
 
 
-async def test_an_event_without_data_is_no_end_of_a_stream() -> None:
+async def test_an_event_without_data_is_no_end_of_a_stream(rig: Any) -> None:
     """`data:` alone is an empty event (WHATWG HTML 9.2.6); it says nothing, so it breaks nothing."""
     async with rig(served("fault/event-empty"), timeouts=SHORT) as r:
         reply = await r.chat("alone/m", stream=True)
@@ -219,7 +220,7 @@ async def test_an_event_without_data_is_no_end_of_a_stream() -> None:
     assert TEXT == reply.text
 
 
-async def test_a_refused_connection_falls_back_at_once() -> None:
+async def test_a_refused_connection_falls_back_at_once(rig: Any) -> None:
     with refused_url() as url:
         async with rig(served("x"), urls={"one": url}, timeouts=SHORT) as r:
             started = trio.current_time()
@@ -233,7 +234,7 @@ async def test_a_refused_connection_falls_back_at_once() -> None:
             assert (2, 2) == r.settled
 
 
-async def test_a_connection_that_nobody_accepts_times_out_and_falls_back() -> None:
+async def test_a_connection_that_nobody_accepts_times_out_and_falls_back(rig: Any) -> None:
     with unanswered_url() as url:
         async with rig(served("x"), urls={"one": url}, timeouts=SHORT) as r:
             started = trio.current_time()
@@ -247,7 +248,7 @@ async def test_a_connection_that_nobody_accepts_times_out_and_falls_back() -> No
             assert (2, 2) == r.settled
 
 
-async def test_a_name_that_does_not_resolve_falls_back() -> None:
+async def test_a_name_that_does_not_resolve_falls_back(rig: Any) -> None:
     url = "http://no-such-name.invalid/v1"
     async with rig(served("x"), urls={"one": url}, timeouts=SHORT) as r:
         fallback, alone = await r.chat("both/m"), await r.chat("alone/m")
@@ -258,7 +259,9 @@ async def test_a_name_that_does_not_resolve_falls_back() -> None:
         assert (1, 1) == r.settled
 
 
-async def test_a_reused_connection_that_died_is_replaced_once_at_the_same_provider() -> None:
+async def test_a_reused_connection_that_died_is_replaced_once_at_the_same_provider(
+    rig: Any,
+) -> None:
     async with rig({"a/m": ("m", GOOD)}, timeouts=SHORT) as r:
         r.one.script("m", GOOD, Fault("reset-before-headers"), GOOD)
         replies = [await r.chat("a/m") for _ in range(2)]
@@ -269,9 +272,9 @@ async def test_a_reused_connection_that_died_is_replaced_once_at_the_same_provid
         assert [1, 1, 2] == [entry.connection_id for entry in r.one.log]
 
 
-async def test_a_stream_whose_last_chunk_comes_in_its_own_packet_leaves_its_connection_to_the_next() -> (
-    None
-):
+async def test_a_stream_whose_last_chunk_comes_in_its_own_packet_leaves_its_connection_to_the_next(
+    rig: Any,
+) -> None:
     """Most servers send `0` behind `[DONE]` in a write of its own."""
     async with rig({"a/m": (GOOD,)}, timeouts=SHORT) as r:
         for _ in range(3):
@@ -281,7 +284,9 @@ async def test_a_stream_whose_last_chunk_comes_in_its_own_packet_leaves_its_conn
         assert [1, 1, 1] == [entry.connection_id for entry in r.one.log]
 
 
-async def test_a_fresh_connection_that_dies_is_not_tried_again_at_the_same_provider() -> None:
+async def test_a_fresh_connection_that_dies_is_not_tried_again_at_the_same_provider(
+    rig: Any,
+) -> None:
     async with rig({"a/m": ("fault/reset-before-headers", GOOD)}, timeouts=SHORT) as r:
         reply = await r.chat("a/m")
 
@@ -293,7 +298,7 @@ async def test_a_fresh_connection_that_dies_is_not_tried_again_at_the_same_provi
     ("sent", "told"),
     [("7", "7"), ("0", "1"), ("-1", None), ("1e9", None), ("999999999", "3600"), ("soon", None)],
 )
-async def test_a_hint_to_wait_is_handed_on_clean(sent: str, told: str | None) -> None:
+async def test_a_hint_to_wait_is_handed_on_clean(rig: Any, sent: str, told: str | None) -> None:
     async with rig(served(f"fault/status-429?retry_after={sent}"), timeouts=SHORT) as r:
         reply = await r.chat("alone/m")
 
@@ -301,7 +306,7 @@ async def test_a_hint_to_wait_is_handed_on_clean(sent: str, told: str | None) ->
     assert told == reply.headers.get("retry-after")
 
 
-async def test_a_client_is_told_who_failed_before() -> None:
+async def test_a_client_is_told_who_failed_before(rig: Any) -> None:
     upstreams = ("fault/status-500", "fault/status-429")
     async with rig({"a/m": upstreams}, timeouts=SHORT) as r:
         error = (await r.chat("a/m")).error
@@ -313,7 +318,9 @@ async def test_a_client_is_told_who_failed_before() -> None:
 
 
 @pytest.mark.parametrize("kind", ["extra-bytes", "double-done", "stall-before-end"])
-async def test_a_connection_with_something_behind_its_reply_serves_no_other(kind: str) -> None:
+async def test_a_connection_with_something_behind_its_reply_serves_no_other(
+    rig: Any, kind: str
+) -> None:
     async with rig(served(f"fault/{kind}"), timeouts=SHORT) as r:
         assert OK == as_seen(await r.chat("alone/m", stream=True))
         await r.quiet()
@@ -330,7 +337,9 @@ async def test_a_connection_with_something_behind_its_reply_serves_no_other(kind
         ("status-ok", False),
     ],
 )
-async def test_usage_that_cannot_be_believed_is_counted_by_us(kind: str, estimated: bool) -> None:
+async def test_usage_that_cannot_be_believed_is_counted_by_us(
+    rig: Any, kind: str, estimated: bool
+) -> None:
     upstream = GOOD if kind == "status-ok" else f"fault/{kind}"
     async with rig(served(upstream), timeouts=SHORT) as r:
         for stream in (False, True):
@@ -343,7 +352,7 @@ async def test_usage_that_cannot_be_believed_is_counted_by_us(kind: str, estimat
             assert usage["cost"] > 0
 
 
-async def test_no_answer_repeats_the_providers_own_words_about_our_key() -> None:
+async def test_no_answer_repeats_the_providers_own_words_about_our_key(rig: Any) -> None:
     secret = "sk-upstream-0123456789"
     async with rig(
         served("fault/status-401"),
@@ -359,7 +368,7 @@ async def test_no_answer_repeats_the_providers_own_words_about_our_key() -> None
     assert "invalid_api_key" not in json.dumps(reply.json)
 
 
-async def test_a_provider_that_goes_away_and_comes_back_is_used_again() -> None:
+async def test_a_provider_that_goes_away_and_comes_back_is_used_again(rig: Any) -> None:
     async with rig(served(GOOD), timeouts=SHORT) as r:
         r.one.down = True
         assert "two:both/m" == (await r.chat("both/m")).headers["x-hedgerow-endpoint"]
@@ -367,7 +376,7 @@ async def test_a_provider_that_goes_away_and_comes_back_is_used_again() -> None:
         assert "one:both/m" == (await r.chat("both/m")).headers["x-hedgerow-endpoint"]
 
 
-async def test_a_provider_that_stops_reading_on_a_reused_connection_is_a_504() -> None:
+async def test_a_provider_that_stops_reading_on_a_reused_connection_is_a_504(rig: Any) -> None:
     """The request is too large for the socket's buffers, so sending it waits."""
     async with trio.open_nursery() as nursery:
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+import httpx
 import openai
 import pytest
 
@@ -17,10 +18,14 @@ def rig() -> Iterator[ThreadedRig]:
         yield rig
 
 
-@pytest.fixture(scope="package")
-def through(rig: ThreadedRig) -> Iterator[openai.OpenAI]:
-    """The SDK as its users have it, but that it does not retry."""
-    with openai.OpenAI(base_url=rig.api, api_key=KEY, max_retries=0) as client:
+@pytest.fixture(scope="package", params=["http1", "http2"])
+def through(rig: ThreadedRig, request: pytest.FixtureRequest) -> Iterator[openai.OpenAI]:
+    """The SDK as its users have it, but that it does not retry; and the same through the second door."""
+    second = request.param == "http2"
+    with (
+        httpx.Client(http1=not second, http2=second) as http,
+        openai.OpenAI(base_url=rig.api, api_key=KEY, max_retries=0, http_client=http) as client,
+    ):
         yield client
 
 

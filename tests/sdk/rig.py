@@ -122,7 +122,7 @@ def _document(url: str, recordings: tuple[Recording, ...]) -> dict[str, Any]:
     quick = {"echo/back": "echo"} | synthetic | faults | statuses | recorded
     return {
         "catalog": "none",
-        "server": {"bind": ["127.0.0.1:0"], "data": ""},
+        "server": {"bind": [{"address": "127.0.0.1:0", "http2": True}], "data": ""},
         "auth": {"mode": "keys"},
         "providers": {
             name: {"base_url": f"{url}/~{pacing}/v1", "name": name.title()}

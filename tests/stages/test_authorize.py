@@ -8,7 +8,7 @@ from proxy.config.settings import ServerSettings, Settings
 from proxy.errors import AuthenticationError, PermissionDeniedError
 from proxy.model.call import Caller
 from proxy.model.head import RequestHead
-from proxy.stages.authorize import OPEN, authorize
+from proxy.stages.authorize import OPEN, authorize, recognised
 from tests.fakes.downstream import FakeDownstream, a_gateway
 
 KEY = b"sk-hr-v1-secret"
@@ -64,3 +64,21 @@ async def test_no_key_is_told_as_such(value: bytes | None) -> None:
 async def test_an_unknown_key_is_told_as_such(key: bytes) -> None:
     with pytest.raises(AuthenticationError, match=r"User not found\."):
         authorize(client({b"authorization": b"Bearer " + key}), a_gateway(keys=[DIGEST]))
+
+
+@pytest.mark.parametrize(
+    ("headers", "known"),
+    [
+        ({b"authorization": b"Bearer " + KEY}, True),
+        ({b"authorization": b"Bearer other"}, False),
+        ({b"authorization": b"Basic x"}, False),
+        ({}, False),
+    ],
+)
+async def test_only_a_valid_key_is_recognised(headers: dict[bytes, bytes], known: bool) -> None:
+    assert known is recognised(client({**LOCAL, **headers}, local=False), a_gateway(keys=[DIGEST]))
+
+
+async def test_in_open_mode_this_machine_is_recognised() -> None:
+    assert recognised(client(LOCAL), a_gateway())
+    assert not recognised(client(LOCAL, local=False), a_gateway())
