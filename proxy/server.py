@@ -17,7 +17,7 @@ from proxy.console.app import build_app
 from proxy.doors.bridge import AsgiApp
 from proxy.doors.hypercorn import HypercornDoor
 from proxy.doors.lane_server import Lane
-from proxy.doors.listener import Listener, open_listeners
+from proxy.doors.listener import Listener, open_listeners, read_certificates
 from proxy.doors.quota import raise_descriptors
 from proxy.gateway import Gateway
 from proxy.ledger.memory import MemoryLedger
@@ -117,6 +117,17 @@ def build_gateway(
         unix=unix_seconds,
         ready=lambda: not phase.draining,
     )
+
+
+def rehearse(settings: Settings, catalog: Catalog, environ: Mapping[str, str]) -> None:
+    """Read every secret, certificate and proxy as a start would, in a task of trio.
+
+    Raises: ConfigError.
+    """
+    gateway = build_gateway(
+        settings, catalog, keys=frozenset(), environ=environ, sandbox=SandboxHost(), phase=Phase()
+    )
+    read_certificates(settings, gateway.clock)
 
 
 def _read_file(path: str) -> str:

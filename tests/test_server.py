@@ -3,7 +3,6 @@
 import gc
 import os
 import signal
-import socket
 from functools import partial
 from pathlib import Path
 from typing import Any

@@ -4,7 +4,7 @@ Rule 1: dialling opens and closes a connection; no key and no request is sent.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from proxy.cli.options import config_option
 if TYPE_CHECKING:
     from proxy.catalog.catalog import Catalog
     from proxy.cli.access import Access
-    from proxy.model.endpoint import Provider
+    from proxy.config import Settings
 
 
 @click.command()
@@ -25,6 +25,9 @@ def check(config: Path | None, dial: bool) -> None:  # noqa: FBT001 - click pass
     """Validate settings; show what is live."""
     import os
     import secrets
+    from functools import partial
+
+    import trio
 
     from proxy.catalog.loader import build_catalog
     from proxy.cli.access import decide_access
@@ -34,8 +37,7 @@ def check(config: Path | None, dial: bool) -> None:  # noqa: FBT001 - click pass
     settings = read_settings(config, os.environ)
     access = decide_access(settings, environ=os.environ, draw=secrets.token_hex)
     catalog = build_catalog(settings, environ=os.environ)
-    _check_secrets(catalog.providers.values(), os.environ)
-    outcomes = _dial_all(catalog) if dial else {}
+    outcomes = trio.run(partial(_look, settings, catalog, os.environ, dial=dial))
     for line in columns(_rows(catalog, outcomes)):
         click.echo(line)
     click.echo(f"\n{len(catalog.models)} models; {_listening(access)}")
@@ -51,19 +53,6 @@ def _listening(access: "Access") -> str:
     return f"auth: {access.settings.auth.mode}{made}; bind: {binds}"
 
 
-def _check_secrets(providers: Iterable["Provider"], environ: Mapping[str, str]) -> None:
-    """Fetch every key once, so that a bad file is found now. Raises: ConfigError."""
-    from proxy.net.credentials import resolve_secret
-
-    for provider in providers:
-        if provider.api_key is not None:
-            resolve_secret(
-                provider.api_key,
-                environ=environ,
-                read_file=lambda path: Path(path).read_text(encoding="utf-8"),
-            )
-
-
 def _rows(catalog: "Catalog", outcomes: Mapping[str, str]) -> list[tuple[str, ...]]:
     rows: list[tuple[str, ...]] = [("PROVIDER", "MODELS", "BASE URL", "KEY", "DIAL")]
     for provider in catalog.providers.values():
@@ -76,18 +65,20 @@ def _rows(catalog: "Catalog", outcomes: Mapping[str, str]) -> list[tuple[str, ..
     return rows
 
 
-def _dial_all(catalog: "Catalog") -> dict[str, str]:
-    """Provider id -> "ok ..." or what went wrong; the sandbox is not dialled."""
-    import os
-    from functools import partial
+async def _look(
+    settings: "Settings", catalog: "Catalog", environ: Mapping[str, str], *, dial: bool
+) -> dict[str, str]:
+    """Read what a start would read, then dial. Returns: provider id -> "ok …" or what went wrong.
 
-    import trio
-
+    Raises: ConfigError.
+    """
     from proxy.cli.dialling import dial_all
+    from proxy.server import rehearse
 
+    rehearse(settings, catalog, environ)
     targets = {
         provider.id: provider
         for provider in catalog.providers.values()
         if provider.base_url.startswith("http")
     }
-    return trio.run(partial(dial_all, targets, os.environ))
+    return await dial_all(targets if dial else {}, environ)

@@ -69,16 +69,21 @@ def open_listeners(settings: Settings, clock: Callable[[], Seconds]) -> list[Lis
     """Open every address of `server.bind`. Raises: ConfigError; then nothing stays open."""
     listeners: list[Listener] = []
     try:
-        for configured in settings.server.listeners:
-            if configured.http3:
-                require_http3()
-            tls = _tls(configured, clock)
+        certificates = read_certificates(settings, clock)
+        for configured, tls in zip(settings.server.listeners, certificates, strict=True):
             listeners.append(_opened(configured, tls, settings.limits))
     except ConfigError:
         for listener in listeners:
             listener.close()
         raise
     return listeners
+
+
+def read_certificates(settings: Settings, clock: Callable[[], Seconds]) -> list[ServerTls | None]:
+    """What each listener shakes hands with; opens no socket. Raises: ConfigError."""
+    if any(configured.http3 for configured in settings.server.listeners):
+        require_http3()
+    return [_tls(configured, clock) for configured in settings.server.listeners]
 
 
 def _tls(configured: ListenerSettings, clock: Callable[[], Seconds]) -> ServerTls | None:

@@ -3,6 +3,8 @@
 import socket
 from pathlib import Path
 
+import pytest
+
 from tests.cli.process import hedgerow
 
 
@@ -41,3 +43,32 @@ def test_dialling_tells_who_answers_and_who_does_not(tmp_path: Path) -> None:
     rows = {line.split()[0]: line for line in done.stdout.splitlines() if line}
     assert rows["here"].endswith("ok")
     assert "refused" in rows["gone"]
+
+
+@pytest.mark.parametrize(
+    ("written", "complaint"),
+    [
+        (
+            '[server]\nbind = [{ address = "127.0.0.1:0", tls_cert = "absent.pem" }]\n',
+            "server.bind: tls_cert absent.pem: No such file or directory",
+        ),
+        (
+            '[providers.p]\nbase_url = "https://p.example/v1"\nca_file = "absent.pem"\n',
+            "providers.p: cannot load TLS files",
+        ),
+        (
+            '[providers.p]\nbase_url = "https://p.example/v1"\nproxy = "env:THE_PROXY"\n',
+            "THE_PROXY",
+        ),
+    ],
+)
+def test_files_and_proxies_are_read_as_a_start_would(
+    tmp_path: Path, written: str, complaint: str
+) -> None:
+    (tmp_path / "hedgerow.toml").write_text(written)
+
+    done = hedgerow("check", folder=tmp_path)
+
+    assert done.returncode == 2
+    assert complaint in done.stderr
+    assert 1 == done.stderr.count("\n")

@@ -12,7 +12,7 @@ import trio
 import trustme
 
 from tests.fakes.scripts import TEXTS
-from tests.rig import SHORT, rig
+from tests.rig import SHORT, Door, rig
 from tests.scenarios.test_upstream_proxies import pump, served
 
 GOOD = "synthetic/text"
@@ -73,7 +73,9 @@ class Server:
         await trio.aclose_forcefully(tls)
 
 
-async def ask(server: Server, tmp_path: Path, stream: bool, **provider: Any) -> tuple[int, str]:
+async def ask(
+    server: Server, tmp_path: Path, stream: bool, door: Door = "lane", **provider: Any
+) -> tuple[int, str]:
     """What a client sees: (status, text or message)."""
     CA.cert_pem.write_to_path(tmp_path / "ca.pem")
     async with served(server.serve) as port:
@@ -82,11 +84,13 @@ async def ask(server: Server, tmp_path: Path, stream: bool, **provider: Any) -> 
             urls={"one": f"https://127.0.0.1:{port}/v1"},
             provider={"ca_file": str(tmp_path / "ca.pem"), **provider},
             timeouts={**SHORT, "connect": 2},
+            door=door,
         ) as r:
             server.behind = int(r.one.url.rpartition(":")[2])
             reply = await r.chat("a/m", stream=stream)
             await r.quiet()
             assert (reply.status == 200) == bool(r.one.log)
+            assert ((1, 0) if reply.status == 200 else (0, 1)) == r.settled
     return reply.status, reply.text if reply.status == 200 else reply.error["message"]
 
 
@@ -101,10 +105,12 @@ REFUSED: dict[str, tuple[Callable[[], ssl.SSLContext | None], str]] = {
 
 @pytest.mark.parametrize("stream", [True, False])
 @pytest.mark.parametrize("case", REFUSED)
-async def test_what_cannot_be_trusted_is_a_502(case: str, stream: bool, tmp_path: Path) -> None:
+async def test_what_cannot_be_trusted_is_a_502(
+    case: str, stream: bool, door: Door, tmp_path: Path
+) -> None:
     make, words = REFUSED[case]
     server = Server(make())
-    status, message = await ask(server, tmp_path, stream)
+    status, message = await ask(server, tmp_path, stream, door)
 
     assert 502 == status
     assert "Provider's TLS is not acceptable" in message
