@@ -53,7 +53,7 @@ test-all: dev    ## every test, slow ones included
 	@$(BIN)/python -m pytest -q
 
 chaos: dev       ## faults at random, for a while
-	@$(BIN)/python -m pytest -q -m slow tests/scenarios
+	@$(BIN)/python -m pytest -q -m slow tests/scenarios tests/hostile tests/doors
 
 check: dev       ## format, lint, types, import contracts, tidiness
 	@$(BIN)/ruff format --check --quiet . || { echo "run: make format"; exit 1; }

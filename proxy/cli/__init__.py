@@ -15,7 +15,7 @@ from proxy.errors import ConfigError
 
 COMMANDS = {
     "serve": "proxy.cli.serve",
-    "sidecar": "proxy.cli.serve",
+    "sidecar": "proxy.cli.sidecar",
     "init": "proxy.cli.init",
     "demo": "proxy.cli.demo",
     "check": "proxy.cli.check",

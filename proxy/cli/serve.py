@@ -1,4 +1,4 @@
-"""`hedgerow serve` and `hedgerow sidecar`: the gateway, until it is told to stop."""
+"""`hedgerow serve`: the gateway, until it is told to stop."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,18 +13,10 @@ from proxy.cli.options import config_option
 @click.option("--bind", multiple=True, metavar="ADDRESS", help="host:port or unix:/path.")
 def serve(config: Path | None, bind: tuple[str, ...]) -> None:
     """Run the gateway."""
-    _run(config, bind, keep=True)
+    run_gateway(config, bind, keep=True)
 
 
-@click.command()
-@config_option
-@click.option("--bind", multiple=True, metavar="ADDRESS", help="host:port or unix:/path.")
-def sidecar(config: Path | None, bind: tuple[str, ...]) -> None:
-    """Run beside an application: no accounts, no database."""
-    _run(config, bind, keep=False)
-
-
-def _run(config: Path | None, bind: tuple[str, ...], *, keep: bool) -> None:
+def run_gateway(config: Path | None, bind: tuple[str, ...], *, keep: bool) -> None:
     """Serve until a signal. Raises: ConfigError for whatever keeps us from listening."""
     import os
     import secrets

@@ -75,13 +75,14 @@ async def bridge(app: AsgiApp, downstream: Downstream, gateway: Gateway) -> None
         return {"type": "http.request", "body": body, "more_body": False}
 
     path = _with_slash(head.path)
+    decoded = unquote(path.replace("%2f", "%2F").replace("%2F", "%252F"))
     scope: Message = {
         "type": "http",
         "asgi": {"version": "3.0", "spec_version": "2.3"},
         "http_version": "1.1",
         "method": head.method,
         "scheme": "http",
-        "path": unquote(path),
+        "path": decoded,  # but for an encoded slash, which is no slash (RFC 3986 2.2)
         "raw_path": path.encode(),
         "query_string": head.query,
         "root_path": "",

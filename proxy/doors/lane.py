@@ -141,7 +141,11 @@ class LaneConnection:
     async def establish(self, context: ssl.SSLContext) -> str:
         """Shake hands; returns what ALPN chose. Raises: ClientClosedError."""
         self.transfer.deadline = self._clock() + self._limits.head_time_s
-        return await self.transfer.establish(context)
+        self._idle[self] = None
+        try:
+            return await self.transfer.establish(context)
+        finally:
+            self._idle.pop(self, None)
 
     def hand_over(self) -> None:
         """From now on another door reads, and minds the time."""
@@ -155,11 +159,14 @@ class LaneConnection:
         Raises: ClientClosedError.
         """
         self.transfer.deadline = self._clock() + self._limits.idle_connection_s
-        if not self._buffer:
-            self._buffer = await self._first_bytes()
-        self.transfer.deadline = self._clock() + self._limits.head_time_s
-        while len(self._buffer) < len(preface) and preface.startswith(self._buffer):
-            self._buffer += await self.transfer.receive()
+        try:
+            if not self._buffer:
+                self._buffer = await self._first_bytes()
+            self.transfer.deadline = self._clock() + self._limits.head_time_s
+            while len(self._buffer) < len(preface) and preface.startswith(self._buffer):
+                self._buffer += await self.transfer.receive()
+        finally:
+            self._idle.pop(self, None)
         if not self._buffer.startswith(preface):
             return b""
         received, self._buffer = self._buffer, b""
@@ -179,25 +186,13 @@ class LaneConnection:
         transfer.deadline = self._clock() + (
             self._limits.head_time_s if begun else self._limits.idle_connection_s
         )
-        if not begun:
-            self._buffer = await self._first_bytes()
-            transfer.deadline = self._clock() + self._limits.head_time_s
-        while True:
-            blank = 0  # RFC 9112 2.2: be lenient about empty lines before a request
-            while self._buffer.startswith(b"\r\n", blank):
-                blank += 2
-            if blank:
-                self._buffer = self._buffer[blank:]
-            end = self._buffer.find(b"\r\n\r\n", 0, limit + 4)
-            if end >= 0:
-                break
-            if len(self._buffer) > limit:
-                self._keep_alive = self._body_read = False
-                error = InvalidRequestError(f"The request's head exceeds {limit} bytes.")
-                error.status = 431
-                raise error
-            data = await transfer.receive()
-            self._buffer = self._buffer + data if self._buffer else data
+        try:
+            if not begun:
+                self._buffer = await self._first_bytes()
+                transfer.deadline = self._clock() + self._limits.head_time_s
+            end = await self._whole_head(limit)
+        finally:
+            self._idle.pop(self, None)
         raw, self._buffer = self._buffer[: end + 4], self._buffer[end + 4 :]
         self._keep_alive = self._body_read = False  # until the head is understood
         self.head = head = self._parser.request_head(raw, self._limits.headers_max)
@@ -210,12 +205,32 @@ class LaneConnection:
         return True
 
     async def _first_bytes(self) -> bytes:
-        """Wait for a request, counted as idle."""
+        """Wait for a request; until its head is whole the connection may be told to make way."""
         self._idle[self] = None
-        try:
-            return await self.transfer.receive()
-        finally:
-            self._idle.pop(self, None)
+        return await self.transfer.receive()
+
+    async def _whole_head(self, limit: int) -> int:
+        """Read until the head's end is in the buffer; where it is.
+
+        Raises: InvalidRequestError (431) beyond `limit` bytes.
+        """
+        while True:
+            blank = 0  # RFC 9112 2.2: be lenient about empty lines before a request
+            while self._buffer.startswith(b"\r\n", blank):
+                blank += 2
+            if blank:
+                self._buffer = self._buffer[blank:]
+            end = self._buffer.find(b"\r\n\r\n", 0, limit + 4)
+            if end >= 0:
+                return end
+            if len(self._buffer) > limit:
+                self._keep_alive = self._body_read = False
+                error = InvalidRequestError(f"The request's head exceeds {limit} bytes.")
+                error.status = 431
+                raise error
+            self._idle.setdefault(self)  # keeps its place in the line
+            data = await self.transfer.receive()
+            self._buffer = self._buffer + data if self._buffer else data
 
     async def body(self, bytes_max: int) -> bytes:
         """Read the whole body. Raises: PayloadTooLargeError, InvalidRequestError."""

@@ -192,13 +192,16 @@ class Lane:
                 await exchange(self._gateway, connection, *route)
             else:
                 await bridge(self._app, connection, self._gateway)
-        except HedgerowError:
+        except ClientClosedError:
             raise
+        except HedgerowError as error:  # whose body is unread the reply closes for
+            if not connection.started:
+                await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
         except Exception:  # guard: the client sees a masked 500, the log the rest
             log.exception("a request failed")
             if not connection.started:
-                error = GatewayError("unexpected")
-                await connection.reply(500, JSON, orjson.dumps(error_document(error)))
+                masked = GatewayError("unexpected")
+                await connection.reply(500, JSON, orjson.dumps(error_document(masked)))
 
     async def _reap(self) -> None:
         """Cancel connections whose deadline has passed."""

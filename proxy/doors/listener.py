@@ -24,6 +24,11 @@ Opened = TypeVar("Opened")
 
 BACKLOG = 2048
 """Connections that may wait to be accepted."""
+USER_TIMEOUT_EXTRA_S = 5.0
+"""Beyond `reader_s`, so that it is we who notice a peer that does not read, and count it."""
+UNSENT_BYTES_MAX = 131_072
+"""Bytes that the kernel keeps for a client beyond what is on its way; a thousand clients that do not
+read made it keep 1.6 GB without this."""
 ALT_SVC_S = 86_400
 """How long a client may remember that HTTP/3 is spoken; seconds."""
 
@@ -123,8 +128,10 @@ def _tcp(bind: Bind, limits: LimitSettings) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     if hasattr(socket, "TCP_USER_TIMEOUT"):  # Linux: a peer that is gone without a word
-        milliseconds = int(limits.reader_s * 1000)
+        milliseconds = int((limits.reader_s + USER_TIMEOUT_EXTRA_S) * 1000)
         listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, milliseconds)
+    if hasattr(socket, "TCP_NOTSENT_LOWAT"):
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT, UNSENT_BYTES_MAX)
     _close_on_error(listener, partial(listener.bind, address))
     listener.setblocking(False)
     listener.listen(BACKLOG)

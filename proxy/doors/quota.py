@@ -1,7 +1,7 @@
 """How many client connections there may be, in all and from one address.
 
-Rule 1: where there is no room, the connection that has been idle longest makes way; a request never
-does. Rule 2: who is refused is told the number.
+Rule 1: where there is no room, the connection that has been idle longest makes way, be it between two
+requests, in a handshake or in the middle of a head; a request never does. Rule 2: who is refused is told the number.
 """
 
 import os
@@ -43,7 +43,7 @@ class Quota:
         self.connections_max = connections_max
         self.per_address_max = per_address_max
         self.idle: dict[Idler, None] = {}
-        """Connections between two requests, longest idle first; they keep this themselves."""
+        """Connections without a whole head, longest idle first; they keep this themselves."""
         self._open = 0
         self._of_address: dict[str, int] = {}
 

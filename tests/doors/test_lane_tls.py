@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import trio
 import trustme
@@ -122,3 +123,42 @@ async def test_where_all_are_busy_the_next_is_refused_with_the_number(tmp_path: 
             assert (503, "1") == (reply.status, reply.headers["retry-after"])
             assert "More than 1 connections." == reply.error["message"]
             assert await refused.ended()
+
+
+async def test_half_a_head_and_half_a_handshake_make_way_too(tmp_path: Path) -> None:
+    limits = {"connections_max": 3, "connections_per_address_max": 3}
+    async with secured(tmp_path, limits=limits) as r:
+        host, port = r.url.removeprefix("https://").split(":")
+        async with (
+            await trio.open_tcp_stream(host, int(port)) as handshake,
+            r.client(r.running.urls[1]) as head_only,
+            r.client(r.running.urls[1]) as busy,
+        ):
+            await handshake.send_all(b"\x16\x03\x01")
+            await head_only.send(b"POST / HT")
+            await busy.send(post(chat_body("a/stall", stream=True)))
+            await r.one.wait_served(1)
+            for ended in (handshake.receive_some, head_only.stream.receive_some):
+                async with r.client(r.running.urls[1]) as honest:
+                    await honest.send(post(chat_body("a/stall", stream=True)))
+                    with trio.fail_after(2):
+                        assert b"" == await ended(1)
+                    await r.one.wait_served(2)
+
+
+async def test_a_client_that_insists_on_http_2_gets_it(tmp_path: Path) -> None:
+    """httpx offers both by ALPN, is given HTTP/1.1, and speaks HTTP/2 all the same if told to."""
+    async with secured(tmp_path) as r:
+        assert r.trust is not None
+        async with httpx.AsyncClient(http1=False, http2=True, verify=r.trust) as client:
+            reply = await client.get(f"{r.url}/healthz/live")
+
+    assert ("HTTP/2", 200) == (reply.http_version, reply.status_code)
+
+
+async def test_who_may_not_call_keeps_a_connection_that_is_understood(tmp_path: Path) -> None:
+    async with secured(tmp_path) as r, r.client() as client:
+        await client.send(
+            head("GET", "/healthz/live", host="evil.test") + head("GET", "/healthz/live")
+        )
+        assert (403, 200) == ((await client.read("GET")).status, (await client.read("GET")).status)

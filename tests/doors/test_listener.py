@@ -9,7 +9,7 @@ import trio
 import trustme
 
 from proxy.config import parse_settings
-from proxy.doors.listener import ALT_SVC_S, Listener, open_listeners
+from proxy.doors.listener import ALT_SVC_S, UNSENT_BYTES_MAX, Listener, open_listeners
 from proxy.errors import ConfigError
 from proxy.units import Seconds
 
@@ -135,7 +135,10 @@ async def test_accepted_connections_give_up_on_a_peer_that_is_gone_without_a_wor
         async with await trio.open_tcp_stream(*listener.sock.getsockname()):
             client, _ = listener.sock.accept()
             with client:
-                assert 30_000 == client.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+                assert 35_000 == client.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+                assert UNSENT_BYTES_MAX == client.getsockopt(
+                    socket.IPPROTO_TCP, socket.TCP_NOTSENT_LOWAT
+                )
                 assert client.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     finally:
         listener.close()
