@@ -41,6 +41,7 @@ from hypercorn.typing import (
     ASGIReceiveEvent,
     ASGISendEvent,
     ConnectionState,
+    Event as IOEvent,
     Scope,
 )
 from hypercorn.utils import filter_pseudo_headers, parse_socket_addr
@@ -100,7 +101,27 @@ class Tasks(TaskGroup):
 
 
 class SteadyBuffer(StreamBuffer):
-    """A stream's unsent bytes: whoever adds to it waits until they are sent, also at a closed window."""
+    """A stream's unsent bytes: whoever adds to it waits until they are sent, also at a closed window.
+
+    Whoever ends it waits until the end is sent: that all bytes before it are sent says nothing.
+    """
+
+    def __init__(self, event_class: type[IOEvent]) -> None:
+        super().__init__(event_class)
+        self._ended = trio.Event()
+
+    def end(self) -> None:
+        """The last frame is on its way."""
+        self._ended.set()
+
+    @override
+    async def drain(self) -> None:
+        await self._ended.wait()
+
+    @override
+    async def close(self) -> None:
+        self._ended.set()
+        await super().close()
 
     @override
     async def pop(self, max_length: int) -> bytes:
@@ -286,6 +307,8 @@ class H2(H2Protocol):
             if buffer.complete:
                 self._unanswered.discard(stream_id)
                 self._forget(stream_id)
+                assert isinstance(buffer, SteadyBuffer)
+                buffer.end()
         await self._flush()
 
 

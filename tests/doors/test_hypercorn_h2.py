@@ -91,3 +91,29 @@ async def test_a_stream_that_runs_keeps_an_idle_connection() -> None:
         assert not client.over.is_set()
         await client.reset(asked)
         assert await client.ended()
+
+
+async def test_a_stream_is_over_for_the_application_when_its_end_is_sent() -> None:
+    """Not when all of its bytes are: their end may come in a frame of its own, later."""
+    buffer = SteadyBuffer(EventWrapper)
+    await buffer.push(b"all")
+    assert b"all" == await buffer.pop(10)
+    buffer.set_complete()
+    with trio.move_on_after(0.02) as early:
+        await buffer.drain()
+    assert early.cancelled_caught
+    buffer.end()
+    await buffer.drain()
+
+
+@pytest.mark.parametrize("size", [BUFFER_HIGH_WATER - 1, BUFFER_HIGH_WATER, 70_000, 200_000])
+async def test_a_large_reply_ends_whole_whoever_runs_first(size: int) -> None:
+    async def console(_scope: object, _receive: object, send: object) -> None:
+        start = {"type": "http.response.start", "status": 200, "headers": []}
+        await send(start)  # type: ignore[operator]
+        await send({"type": "http.response.body", "body": b"x" * size, "more_body": False})  # type: ignore[operator]
+
+    async with doorway(SERVED, console=console) as d, d.client() as client:
+        for _ in range(15):
+            reply = await client.ask(head("GET", "/x"))
+            assert (True, size) == (reply.whole, len(reply.body))

@@ -312,6 +312,9 @@ FIELDS = st.sampled_from(
 )  # fmt: skip
 
 
+WE_ASK = {"include_usage": True}
+
+
 @given(
     st.dictionaries(FIELDS, JSON | st.fixed_dictionaries({"effort": JSON}), max_size=6),
     st.sampled_from(["chat", "completions"]),
@@ -323,5 +326,6 @@ def test_any_document_is_sent_on_or_refused(document: dict[str, Any], surface: A
     except InvalidRequestError:
         return
 
-    assert not (OURS | STRIPPED) & set(body)
+    assert not ((OURS | STRIPPED) - {"stream_options"}) & set(body)
+    assert body.get("stream_options", WE_ASK) == WE_ASK
     assert 1 <= len(call.models) <= 1 + FALLBACKS_MAX
