@@ -7,7 +7,6 @@ import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import trio
 
@@ -25,7 +24,7 @@ from proxy.model.document import Document
 from proxy.model.endpoint import Provider
 from proxy.net.clock import Identities, monotonic_clock, unix_seconds
 from proxy.net.connection import Dialler
-from proxy.net.credentials import resolve_secret
+from proxy.net.credentials import read_text, resolve_secret
 from proxy.net.pool import Upstreams
 from proxy.observe.statistics import Statistics
 from proxy.sandbox.server import serve_sandbox
@@ -90,7 +89,7 @@ def build_gateway(
     """Make the services; secrets and TLS files are read here. Raises: ConfigError."""
 
     def resolve(reference: str) -> str:
-        return resolve_secret(reference, environ=environ, read_file=_read_file)
+        return resolve_secret(reference, environ=environ, read_file=read_text)
 
     def to_sandbox(provider: Provider) -> Dialler:
         return sandbox.dial
@@ -128,10 +127,6 @@ def rehearse(settings: Settings, catalog: Catalog, environ: Mapping[str, str]) -
         settings, catalog, keys=frozenset(), environ=environ, sandbox=SandboxHost(), phase=Phase()
     )
     read_certificates(settings, gateway.clock)
-
-
-def _read_file(path: str) -> str:
-    return Path(path).read_text(encoding="utf-8")
 
 
 @dataclass(frozen=True, slots=True)

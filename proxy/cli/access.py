@@ -7,14 +7,13 @@ where `mode = "open"` is written, the contradiction is refused.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from hashlib import sha256
-from pathlib import Path
 from typing import Literal
 
 import msgspec
 
 from proxy.config import AuthSettings, Settings, parse_bind
 from proxy.errors import ConfigError
-from proxy.net.credentials import resolve_secret
+from proxy.net.credentials import key_digest, read_text
 
 KEY_BYTES = 32
 """Randomness of a key we make; 64 hexadecimal digits."""
@@ -47,7 +46,7 @@ def decide_access(
         for listener in settings.server.listeners
         if not parse_bind(listener.address).loopback
     ]
-    keys = frozenset(_hash_of(key, environ) for key in auth.keys)
+    keys = frozenset(key_digest(key, environ=environ, read_file=read_text) for key in auth.keys)
     if auth.mode == "accounts":
         raise ConfigError('auth.mode: "accounts" is not available in this version; use "keys"')
     if auth.mode == "open":
@@ -73,16 +72,6 @@ def _refuse_contradiction(public: list[str], keys: frozenset[str]) -> None:
 def _with_mode(settings: Settings, mode: Literal["open", "keys"]) -> Settings:
     auth: AuthSettings = msgspec.structs.replace(settings.auth, mode=mode)
     return msgspec.structs.replace(settings, auth=auth)
-
-
-def _hash_of(key: str, environ: Mapping[str, str]) -> str:
-    if key.startswith("sha256:"):
-        return key.removeprefix("sha256:")
-    return _digest(resolve_secret(key, environ=environ, read_file=_read_text))
-
-
-def _read_text(path: str) -> str:
-    return Path(path).read_text(encoding="utf-8")
 
 
 def _digest(key: str) -> str:

@@ -3,18 +3,16 @@
 Rule 1: without `--config` the file may be absent; with it, it may not.
 """
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
 import msgspec
 
-from proxy.config import Settings, overlay_environment, parse_bind, parse_settings
+from proxy.config import Settings, decode_document, overlay_environment, parse_bind, parse_settings
 from proxy.errors import ConfigError
 from proxy.model.document import Document
 
 DEFAULT_FILE = Path("hedgerow.toml")
-FILE_BYTES_MAX = 4_194_304
 
 
 def read_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
@@ -35,21 +33,12 @@ def read_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
 
 
 def _read_document(path: Path) -> Document:
+    """Raises: ConfigError."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or 'cannot be read'}") from None
-    if len(data) > FILE_BYTES_MAX:
-        raise ConfigError(f"{path}: is larger than {FILE_BYTES_MAX} bytes")
-    try:
-        document: Document = tomllib.loads(data.decode())
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: not TOML: nested too deeply") from None
-    return document
+    return decode_document(data, origin=str(path))
 
 
 def with_arguments(settings: Settings, *, bind: tuple[str, ...], keep: bool) -> Settings:

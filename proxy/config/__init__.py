@@ -5,6 +5,7 @@ over one. Nothing here opens a file, a socket or a clock: contents and environme
 """
 
 from proxy.config.bind import Bind, parse_bind
+from proxy.config.document import decode_document
 from proxy.config.overlay import overlay_environment
 from proxy.config.parse import parse_settings
 from proxy.config.settings import (
@@ -38,6 +39,7 @@ __all__ = [
     "ServerSettings",
     "Settings",
     "TimeoutSettings",
+    "decode_document",
     "overlay_environment",
     "parse_bind",
     "parse_settings",

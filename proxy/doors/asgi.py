@@ -6,25 +6,21 @@ Rule 2: nothing but cancellation gets out. Rule 3: what a server buffers for us 
 
 import logging
 
-import orjson
 import trio
 
+from proxy.doors.answer import answer, refuse
 from proxy.doors.asgi_head import read_head
-from proxy.doors.bridge import AsgiApp, Message, Receive, Send, bridge
+from proxy.doors.bridge import AsgiApp, Message, Receive, Send
 from proxy.doors.pace import BodyPace
-from proxy.doors.routes import ROUTES
 from proxy.errors import (
     ClientClosedError,
-    GatewayError,
     HedgerowError,
     InvalidRequestError,
     PayloadTooLargeError,
     RequestTimeoutError,
 )
-from proxy.exchange import exchange
 from proxy.gateway import Gateway
 from proxy.model.downstream import Buffer, Headers
-from proxy.model.envelope import error_document
 from proxy.model.head import RequestHead
 from proxy.policy.admission import is_loopback
 
@@ -45,7 +41,6 @@ SERVER_ENDED = (
 """How a server says, in `send`, that the client has left."""
 POLICY_VIOLATION = 1008
 """Why a websocket is closed; there is none here."""
-JSON = b"content-type: application/json\r\n"
 NO_HEAD = RequestHead("GET", "/", b"", {})
 
 
@@ -275,23 +270,10 @@ async def _answer(
 ) -> None:
     try:
         try:
-            downstream.head = head = read_head(scope, gateway.settings.limits)
-            route = ROUTES.get(head.path) if head.method == "POST" else None
-            if route is not None:
-                await exchange(gateway, downstream, *route)
-            else:
-                await bridge(console, downstream, gateway)
-        except ClientClosedError:
-            raise
+            downstream.head = read_head(scope, gateway.settings.limits)
         except HedgerowError as error:
-            await _refuse(error, downstream)
-        except Exception:  # guard: the client sees a masked 500, the log the rest
-            log.exception("a request failed")
-            await _refuse(GatewayError("unexpected"), downstream)
+            await refuse(error, downstream)
+            return
+        await answer(gateway, console, downstream)
     except ClientClosedError:
         return  # the server cuts what is not complete
-
-
-async def _refuse(error: HedgerowError, downstream: AsgiDownstream) -> None:
-    if not downstream.started:
-        await downstream.reply(error.status, JSON, orjson.dumps(error_document(error)))

@@ -6,24 +6,16 @@ meanwhile.
 Rule 3: a caller in this process is on this machine: its `Host` and `Origin` say nothing.
 """
 
-import logging
 from collections import deque
 
-import orjson
 import trio
 
-from proxy.doors.bridge import AsgiApp, bridge
-from proxy.doors.routes import ROUTES
-from proxy.errors import ClientClosedError, GatewayError, HedgerowError, PayloadTooLargeError
-from proxy.exchange import exchange
+from proxy.doors.answer import answer
+from proxy.doors.bridge import AsgiApp
+from proxy.errors import ClientClosedError, PayloadTooLargeError
 from proxy.gateway import Gateway
 from proxy.model.downstream import Buffer, Headers
-from proxy.model.envelope import error_document
 from proxy.model.head import RequestHead
-
-log = logging.getLogger("hedgerow.inprocess")
-
-JSON = b"content-type: application/json\r\n"
 
 
 class InProcess:
@@ -163,27 +155,11 @@ async def serve_inprocess(gateway: Gateway, app: AsgiApp, call: InProcess) -> No
     """Answer `call`, whatever happens; `app` has what is not inference."""
     try:
         with call.scope:
-            await _answer(gateway, app, call)
+            try:
+                await answer(gateway, app, call)
+            except ClientClosedError:
+                gateway.statistics.departed()
         if call.scope.cancelled_caught and not call.complete:
             gateway.statistics.departed()
     finally:
         call.finish()
-
-
-async def _answer(gateway: Gateway, app: AsgiApp, call: InProcess) -> None:
-    head = call.head
-    route = ROUTES.get(head.path) if head.method == "POST" else None
-    try:
-        if route is not None:
-            await exchange(gateway, call, *route)
-        else:
-            await bridge(app, call, gateway)
-    except ClientClosedError:
-        gateway.statistics.departed()
-    except HedgerowError as error:
-        await call.reply(error.status, JSON, orjson.dumps(error_document(error)))
-    except Exception:  # guard: the program sees a masked 500, the log the rest
-        log.exception("a request failed")
-        if not call.started:
-            masked = GatewayError("unexpected")
-            await call.reply(500, JSON, orjson.dumps(error_document(masked)))

@@ -11,20 +11,18 @@ import orjson
 import trio
 
 from proxy.config.settings import LimitSettings
-from proxy.doors.bridge import AsgiApp, bridge
+from proxy.doors.answer import JSON, answer, refuse
+from proxy.doors.bridge import AsgiApp
 from proxy.doors.departures import departures
 from proxy.doors.lane import LaneConnection, Terms
 from proxy.doors.listener import Listener
 from proxy.doors.quota import Quota, connections_for, descriptors, memory_bytes
-from proxy.doors.routes import ROUTES
 from proxy.doors.transfer import TlsTransfer, Transfer
 from proxy.errors import (
     ClientClosedError,
-    GatewayError,
     HedgerowError,
     InvalidRequestError,
 )
-from proxy.exchange import exchange
 from proxy.gateway import Gateway
 from proxy.model.envelope import error_document
 from proxy.policy.admission import is_loopback
@@ -35,7 +33,6 @@ REAP_S = 1.0
 """How often deadlines of client connections are looked at."""
 ACCEPT_PAUSE_S = 0.1
 """Rest after running out of descriptors."""
-JSON = b"content-type: application/json\r\n"
 
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -174,7 +171,7 @@ class Lane:
     async def _serve_each(self, connection: LaneConnection) -> None:
         try:
             while await connection.next_request():
-                await self._answer(connection)
+                await answer(self._gateway, self._app, connection)
                 if not connection.complete:
                     return
         except ClientClosedError:
@@ -182,26 +179,7 @@ class Lane:
         except HedgerowError as error:
             if isinstance(error, InvalidRequestError):
                 self._gateway.statistics.connection_cut("malformed")
-            await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
-
-    async def _answer(self, connection: LaneConnection) -> None:
-        head = connection.head
-        route = ROUTES.get(head.path) if head.method == "POST" else None
-        try:
-            if route is not None:
-                await exchange(self._gateway, connection, *route)
-            else:
-                await bridge(self._app, connection, self._gateway)
-        except ClientClosedError:
-            raise
-        except HedgerowError as error:  # whose body is unread the reply closes for
-            if not connection.started:
-                await connection.reply(error.status, JSON, orjson.dumps(error_document(error)))
-        except Exception:  # guard: the client sees a masked 500, the log the rest
-            log.exception("a request failed")
-            if not connection.started:
-                masked = GatewayError("unexpected")
-                await connection.reply(500, JSON, orjson.dumps(error_document(masked)))
+            await refuse(error, connection)
 
     async def _reap(self) -> None:
         """Cancel connections whose deadline has passed."""

@@ -19,6 +19,7 @@ from typing_extensions import override
 from proxy.config.settings import LimitSettings
 from proxy.errors import ClientClosedError
 from proxy.model.downstream import Buffer
+from proxy.net.tls import shake_hands
 from proxy.units import Seconds
 
 RECEIVE_BYTES = 65_536
@@ -141,24 +142,13 @@ class TlsTransfer(Transfer):
             self.sock = sock = context.wrap_socket(
                 self.sock, server_side=True, do_handshake_on_connect=False
             )
-            await self._shake_hands(sock)
+            await shake_hands(sock)
         except OSError as error:
             if getattr(error, "reason", "") == "HTTP_REQUEST":
                 self._say_plainly(PLAIN_TO_TLS)
             raise ClientClosedError("No TLS.") from None
         self._established = True
         return sock.selected_alpn_protocol() or ""
-
-    async def _shake_hands(self, sock: ssl.SSLSocket) -> None:
-        while True:
-            try:
-                sock.do_handshake()
-            except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(self.fd)
-            except ssl.SSLWantWriteError:
-                await trio.lowlevel.wait_writable(self.fd)
-            else:
-                return
 
     def _say_plainly(self, data: bytes) -> None:
         with contextlib.suppress(OSError):

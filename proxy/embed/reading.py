@@ -6,10 +6,8 @@ Rule 2: an embedded gateway keeps nothing on disk.
 """
 
 import os
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import TypeAlias
 
@@ -18,19 +16,19 @@ import msgspec
 from proxy.config import (
     ServerSettings,
     Settings,
+    decode_document,
     overlay_environment,
     parse_bind,
     parse_settings,
 )
 from proxy.errors import ConfigError
 from proxy.model.document import Document, Json, as_document
-from proxy.net.credentials import resolve_secret
+from proxy.net.credentials import key_digest, read_text
 
 Source: TypeAlias = Settings | Mapping[str, Json] | str | os.PathLike[str] | None
 """What a program may give: None is ./hedgerow.toml where there is one, text is a path."""
 
 DEFAULT_FILE = Path("hedgerow.toml")
-FILE_BYTES_MAX = 4_194_304
 FREE_BIND = ("127.0.0.1:0",)
 """Where an embedded gateway listens, if it is to listen and nobody says where."""
 
@@ -92,7 +90,7 @@ def accepted_keys(
     Raises: ConfigError, also where the world would be served without keys.
     """
     auth = settings.auth
-    keys = frozenset(_digest(key, environ) for key in auth.keys)
+    keys = frozenset(key_digest(key, environ=environ, read_file=read_text) for key in auth.keys)
     if auth.mode == "accounts":
         raise ConfigError('auth.mode: "accounts" is not available in this version; use "keys"')
     if auth.mode == "keys" and not keys:
@@ -127,17 +125,7 @@ def _read_document(path: Path) -> Document:
         data = path.read_bytes()
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror or 'cannot be read'}") from None
-    if len(data) > FILE_BYTES_MAX:
-        raise ConfigError(f"{path}: is larger than {FILE_BYTES_MAX} bytes")
-    try:
-        document: Document = tomllib.loads(data.decode())
-    except UnicodeDecodeError as error:
-        raise ConfigError(f"{path}: not UTF-8 (byte {error.start})") from None
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not TOML: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{path}: not TOML: nested too deeply") from None
-    return document
+    return decode_document(data, origin=str(path))
 
 
 def _blamed(written: Document, path: str) -> str:
@@ -147,14 +135,3 @@ def _blamed(written: Document, path: str) -> str:
     """
     parse_settings(written, origin=path)
     return "environment HEDGEROW_*"
-
-
-def _digest(key: str, environ: Mapping[str, str]) -> str:
-    if key.startswith("sha256:"):
-        return key.removeprefix("sha256:")
-    secret = resolve_secret(key, environ=environ, read_file=_read_text)
-    return sha256(secret.encode()).hexdigest()
-
-
-def _read_text(path: str) -> str:
-    return Path(path).read_text(encoding="utf-8")

@@ -17,6 +17,7 @@ import trio
 from proxy.errors import UpstreamUnavailableError
 from proxy.net.dialling import Dialling
 from proxy.net.proxies import Tunnel
+from proxy.net.tls import shake_hands
 from proxy.wire.body import BodyReader, FramingError
 
 RECEIVE_BYTES = 65_536
@@ -90,21 +91,10 @@ class Connection:
                 self.sock = tls.wrap_socket(
                     self.sock, server_hostname=self._host, do_handshake_on_connect=False
                 )
-            await self._finish_handshake(self.sock)
+            await shake_hands(self.sock)
         except (OSError, ValueError) as error:  # ValueError: not a name that TLS knows
             reason = getattr(error, "verify_message", "") or "handshake failed"
             raise UpstreamUnavailableError(f"Provider's TLS is not acceptable: {reason}.") from None
-
-    async def _finish_handshake(self, sock: ssl.SSLSocket) -> None:
-        while True:
-            try:
-                sock.do_handshake()
-            except ssl.SSLWantReadError:
-                await trio.lowlevel.wait_readable(self.fd)
-            except ssl.SSLWantWriteError:
-                await trio.lowlevel.wait_writable(self.fd)
-            else:
-                return
 
     def queue(self, data: bytes) -> None:
         """Set what `flush` sends."""

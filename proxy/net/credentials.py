@@ -5,6 +5,8 @@ Rule 2: a secret goes into a request head, so it is one line of printable Latin-
 """
 
 from collections.abc import Callable, Mapping
+from hashlib import sha256
+from pathlib import Path
 
 from typing_extensions import override
 
@@ -44,6 +46,22 @@ def resolve_secret(
     else:
         raise ConfigError('a secret is written as "env:NAME" or "file:PATH"')
     return Secret(_checked(reference, text.rstrip("\r\n")))
+
+
+def key_digest(key: str, *, environ: Mapping[str, str], read_file: Callable[[str], str]) -> str:
+    """SHA-256, hexadecimal, of a caller's key given as its hash ("sha256:…") or by reference.
+
+    Raises: ConfigError naming the reference.
+    """
+    if key.startswith("sha256:"):
+        return key.removeprefix("sha256:")
+    secret = resolve_secret(key, environ=environ, read_file=read_file)
+    return sha256(secret.encode()).hexdigest()
+
+
+def read_text(path: str) -> str:
+    """A file's text, for `resolve_secret`. Raises: OSError, UnicodeDecodeError."""
+    return Path(path).read_text(encoding="utf-8")
 
 
 def _read(reference: str, path: str, read_file: Callable[[str], str]) -> str:

@@ -1,11 +1,25 @@
-"""TLS contexts for connections to providers."""
+"""TLS: contexts for connections to providers, and the handshake of both sides."""
 
 import ssl
 
 import certifi
+import trio
 
 from proxy.errors import ConfigError
 from proxy.model.endpoint import Provider
+
+
+async def shake_hands(sock: ssl.SSLSocket) -> None:
+    """Finish the handshake of a non-blocking socket, either side's; resumable. Raises: OSError."""
+    while True:
+        try:
+            sock.do_handshake()
+        except ssl.SSLWantReadError:
+            await trio.lowlevel.wait_readable(sock)
+        except ssl.SSLWantWriteError:
+            await trio.lowlevel.wait_writable(sock)
+        else:
+            return
 
 
 class ClientContexts:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import trio
 
-from proxy.doors import inprocess
+from proxy.doors import answer as answering
 from proxy.doors.inprocess import InProcess, serve_inprocess
 from proxy.errors import ClientClosedError, PayloadTooLargeError
 from proxy.model.head import RequestHead
@@ -156,7 +156,7 @@ async def test_a_bug_is_masked_or_breaks_the_reply_off(
             downstream.write([b"some"])
         raise ZeroDivisionError("secret")
 
-    monkeypatch.setattr(inprocess, "exchange", buggy)
+    monkeypatch.setattr(answering, "exchange", buggy)
     async with rig(SERVED, complaints=False) as r:
         one = call(chat_body("a/m"))
         with caplog.at_level(logging.ERROR):

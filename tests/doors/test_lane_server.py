@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import trio
 
-from proxy.doors import lane_server
+from proxy.doors import answer as answering, lane_server
 from proxy.doors.listener import Listener
 from tests.rig import chat_body, head, post, rig
 
@@ -28,7 +28,7 @@ async def test_connections_are_counted() -> None:
 async def test_a_bug_is_a_masked_500_and_the_connection_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    real = lane_server.exchange
+    real = answering.exchange
     turns = iter([True, False])
 
     async def buggy(*arguments: Any) -> int:
@@ -37,7 +37,7 @@ async def test_a_bug_is_a_masked_500_and_the_connection_goes_on(
             raise ZeroDivisionError("secret")
         return await real(*arguments)
 
-    monkeypatch.setattr(lane_server, "exchange", buggy)
+    monkeypatch.setattr(answering, "exchange", buggy)
     with caplog.at_level(logging.ERROR):
         async with rig(SERVED, complaints=False) as r, r.client() as client:
             reply = await client.ask(post(chat_body("a/m")))
@@ -56,7 +56,7 @@ async def test_a_bug_in_the_middle_of_a_stream_cuts_it(
         downstream.write([b"some"])
         raise ZeroDivisionError
 
-    monkeypatch.setattr(lane_server, "exchange", buggy)
+    monkeypatch.setattr(answering, "exchange", buggy)
     async with rig(SERVED, complaints=False) as r, r.client() as client:
         reply = await client.ask(post(chat_body("a/m")))
         assert (200, b"some", False) == (reply.status, reply.body, reply.whole)
