@@ -210,6 +210,11 @@ def head(method: str, path: str, *lines: str, host: str = "localhost") -> bytes:
     return ("\r\n".join(every) + "\r\n\r\n").encode("latin-1")
 
 
+def chunked(body: bytes, size: int, ext: bytes = b"") -> bytes:
+    pieces = [body[at : at + size] for at in range(0, len(body), size)]
+    return b"".join(b"%x%b\r\n%b\r\n" % (len(p), ext, p) for p in pieces) + b"0\r\n\r\n"
+
+
 def models_of(served: Served, prefix: str = "") -> list[dict[str, Any]]:
     """`[[models]]` of the settings: endpoints of a model are dearer from provider to provider."""
     return [

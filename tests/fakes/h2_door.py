@@ -10,6 +10,7 @@ import trio
 import trustme
 
 from proxy.doors.hypercorn import HypercornDoor
+from proxy.net.tls import shake_hands
 from tests.fakes.h2_client import H2Client, h2_client
 from tests.rig import Rig, Served, rig
 
@@ -64,19 +65,6 @@ def contexts() -> tuple[ssl.SSLContext, ssl.SSLContext]:
     for context in (server, client):
         context.set_alpn_protocols(["h2"])
     return server, client
-
-
-async def shake_hands(sock: ssl.SSLSocket) -> None:
-    """The server's side of TLS."""
-    while True:
-        try:
-            sock.do_handshake()
-        except ssl.SSLWantReadError:
-            await trio.lowlevel.wait_readable(sock)
-        except ssl.SSLWantWriteError:
-            await trio.lowlevel.wait_writable(sock)
-        else:
-            return
 
 
 @dataclass(frozen=True)
