@@ -2,7 +2,9 @@
 
 from types import MappingProxyType
 
-from proxy.dialects import openai_chat
+from proxy.dialects import anthropic_messages, openai_chat
 from proxy.model.dialect import Dialect
 
-DIALECTS: MappingProxyType[str, Dialect] = MappingProxyType({"openai-chat": openai_chat})
+DIALECTS: MappingProxyType[str, Dialect] = MappingProxyType(
+    {"openai-chat": openai_chat, "anthropic-messages": anthropic_messages}
+)

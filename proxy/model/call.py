@@ -1,15 +1,22 @@
 """A decoded request: what the client wants, whatever dialect it said it in."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
 
+from proxy.model.conversation import Conversation
 from proxy.model.document import Document
 from proxy.units import Seconds
 
-Surface = Literal["chat", "completions"]
+Surface = Literal["chat", "completions", "messages", "count_tokens"]
 """Which route of a dialect was called; decides the shape of the reply."""
+
+
+def nothing_said() -> Conversation:
+    """For calls that are never translated."""
+    return Conversation([])
 
 
 @dataclass(slots=True)
@@ -27,6 +34,11 @@ class Call:
     """The client's own cap, tokens."""
     prompt_bytes: int = 0
     """Size of the request body; the prompt's token count is estimated from it."""
+    converse: Callable[[], Conversation] = nothing_said
+    """What the request means, for an encoder of another dialect; may raise InvalidRequestError with
+    the path of what cannot be understood."""
+    native_headers: bytes = b""
+    """Header lines for a provider of the same dialect, by what the client said."""
     preferences: Document = field(default_factory=dict)
     """The `provider` object of the request."""
     generation_id: str = ""

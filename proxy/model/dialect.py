@@ -1,11 +1,14 @@
 """The contract of a dialect: four functions around `model.event`, nothing else public."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from proxy.model.call import Call, Surface
 from proxy.model.document import Document
 from proxy.model.endpoint import Endpoint
 from proxy.model.event import Event
+
+NO_HEADERS: Mapping[bytes, bytes] = {}
 
 
 class Decoder(Protocol):
@@ -30,8 +33,23 @@ class Encoder(Protocol):
 class Dialect(Protocol):
     """One wire schema, as client side and as provider side."""
 
-    def decode_request(self, document: Document, surface: Surface) -> Call:
-        """Read a client's request. Raises: InvalidRequestError with the field's path."""
+    @property
+    def paths(self) -> Mapping[Surface, str]:
+        """Path of a provider behind `base_url`, by what was asked for."""
+        ...
+
+    @property
+    def headers(self) -> bytes:
+        """Header lines of a request that brings none of its own (`Call.native_headers`)."""
+        ...
+
+    def decode_request(
+        self, document: Document, surface: Surface, headers: Mapping[bytes, bytes] = NO_HEADERS
+    ) -> Call:
+        """Read a client's request; `headers` by name in lower case.
+
+        Raises: InvalidRequestError with the field's path.
+        """
         ...
 
     def encode_request(self, call: Call, endpoint: Endpoint) -> bytes:
@@ -42,6 +60,6 @@ class Dialect(Protocol):
         """A decoder for one reply with this HTTP status."""
         ...
 
-    def encode_response(self, call: Call, endpoint: Endpoint) -> Encoder:
-        """An encoder for one reply."""
+    def encode_response(self, call: Call | None, endpoint: Endpoint | None) -> Encoder:
+        """An encoder for one reply; without a call, of the body of an error (`Failed`) only."""
         ...

@@ -49,6 +49,8 @@ class Provider:
     """Scheme, authority and path prefix; no trailing slash. "sandbox:" is answered in-process."""
     api_key: str | None = None
     """Where the secret is: "env:NAME" or "file:PATH". Never the secret."""
+    auth: Literal["bearer", "x-api-key"] = "bearer"
+    """In which header field it is sent: `authorization`, or one of its own."""
     headers: tuple[tuple[str, str], ...] = ()
     """Extra request headers, fixed by the operator."""
     quirks: frozenset[str] = frozenset()
@@ -89,6 +91,8 @@ class Endpoint:
     timeouts: Timeouts = field(default_factory=Timeouts)
     tag: str = ""
     """Distinguishes several endpoints of one provider for one model: "fast", "fp8"."""
+    quirks: frozenset[str] = frozenset()
+    """Deviations of this model there; its provider's are added."""
 
     id: str = ""
     """Stable name for headers, logs and statistics: "provider/tag:model"; made from the parts."""
@@ -97,6 +101,7 @@ class Endpoint:
         """Name it once: the name stands in every reply's head."""
         tag = f"/{self.tag}" if self.tag else ""
         object.__setattr__(self, "id", f"{self.provider.id}{tag}:{self.model}")
+        object.__setattr__(self, "quirks", self.provider.quirks | self.quirks)
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,6 +43,57 @@ class Reasoning:
 
     text: str
     choice: int = 0
+    block: int = 0
+    """Which block of thinking of the reply; pieces of one block belong together, in order."""
+    summary: bool = False
+    """It is a summary of what was thought."""
+
+
+@dataclass(slots=True)
+class ReasoningSealed:
+    """A block of thinking is complete; what is needed to send it back unaltered."""
+
+    block: int = 0
+    signature: str = ""
+    encrypted: str = ""
+    """The block itself, readable by its provider only; then it had no text."""
+    format: str = ""
+    """Who can verify it: "anthropic-claude-v1", …; empty: not known."""
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Refusal:
+    """The model refuses, in its own words, or a piece of them."""
+
+    text: str
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Citation:
+    """Where something in the text is from."""
+
+    url: str = ""
+    title: str = ""
+    cited: str = ""
+    """The words at the source."""
+    start: int | None = None
+    """Characters of the text that it belongs to, where known."""
+    end: int | None = None
+    raw: Document = field(default_factory=dict)
+    """As the provider sent it."""
+    choice: int = 0
+
+
+@dataclass(slots=True)
+class Image:
+    """A picture that the model made, base64 or by URL."""
+
+    media_type: str = ""
+    data: str = ""
+    url: str = ""
+    choice: int = 0
 
 
 @dataclass(slots=True)
@@ -82,6 +133,8 @@ class Finished:
     native: str
     """The provider's own word."""
     choice: int = 0
+    stop_sequence: str = ""
+    """Which of the request's stop sequences ended it, where the provider tells."""
 
 
 @dataclass(slots=True)
@@ -107,5 +160,6 @@ class Ended:
 
 
 Event: TypeAlias = (
-    Native | Started | Text | Reasoning | ToolCall | Usage | Finished | Failed | Charged | Ended
-)
+    Native | Started | Text | Reasoning | ReasoningSealed | Refusal | Citation | Image | ToolCall
+    | Usage | Finished | Failed | Charged | Ended
+)  # fmt: skip

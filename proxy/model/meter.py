@@ -4,14 +4,24 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from proxy.model.endpoint import Endpoint
-from proxy.model.event import Charged, Event, Finished, Reasoning, Text, ToolCall, Usage
+from proxy.model.event import (
+    Charged,
+    Event,
+    Finished,
+    Image,
+    Reasoning,
+    Refusal,
+    Text,
+    ToolCall,
+    Usage,
+)
 
 End = Literal["broken", "complete", "failed_upstream", "left"]
 """How a reply ended. "left": by its client, who pays for what was delivered; "broken": by a fault of
 ours, as every reply counts until it ends otherwise."""
 
 
-CONTENT = (Text, Reasoning)
+CONTENT = (Text, Reasoning, Refusal)
 
 
 @dataclass(slots=True)
@@ -30,6 +40,8 @@ class Delivered:
             if isinstance(event, CONTENT):
                 content += 1
                 self.output_bytes += len(event.text.encode("utf-8", "replace"))
+            elif isinstance(event, Image):
+                content += 1
             elif isinstance(event, ToolCall):
                 content += 1
                 self.output_bytes += len((event.arguments + event.name).encode("utf-8", "replace"))

@@ -40,7 +40,7 @@ class Transcript:
     """One streamed reply."""
 
     __slots__ = (
-        "_body", "_decoder", "_delivered", "_encoder", "_learned", "_out", "_room", "_sizes", "_splitter", "_template",
+        "_body", "_decoder", "_delivered", "_encoder", "_kind", "_learned", "_out", "_room", "_sizes", "_splitter", "_template",
         "content", "ended", "failure", "finished", "surplus",
     )  # fmt: skip
 
@@ -62,6 +62,8 @@ class Transcript:
         self._room = stream_bytes_max
         """Bytes that may still be received, framing and comments included."""
         self._template: Template | None = None
+        self._kind: type[Event] | None = None
+        """What the template's text is: of text and of thinking, each ends the other's block."""
         self._learned = 0
         self._sizes: dict[bytes, int] = {}
         """Chunk sizes by their line; bounded, since a line has six digits and a frame a few hundred bytes."""
@@ -90,7 +92,7 @@ class Transcript:
                 if start < end and self._template is not None:
                     if splitter.carry:
                         start = self._mend(data, start, end)
-                    if not splitter.carry:
+                    if not splitter.carry and self._template is not None:
                         start = self._splice(data, start, end, ascii_only=ascii_only)
                 if start < end:
                     self._translate(data[start:end])
@@ -253,6 +255,9 @@ class Transcript:
         if not frame:  # a comment, a ping, an event without data
             return
         events = self._decoder.feed(frame)
+        kind = type(events[1]) if len(events) == len(("native", "text")) else None
+        if events and kind is not self._kind:
+            self._template = None  # what is said now may change how the next text is said
         self._notice(events)
         if self.failure is not None or self.ended:
             return
@@ -263,7 +268,7 @@ class Transcript:
             return
         if sent:
             self._out.append(sent)
-        if self._learned < LEARN_MAX and len(events) == len(("native", "text")):
+        if sent and self._learned < LEARN_MAX and len(events) == len(("native", "text")):
             self._learn(raw, events[1])
 
     def _notice(self, events: list[Event]) -> None:
@@ -286,6 +291,7 @@ class Transcript:
         if isinstance(event, Text | Reasoning):
             self._learned += 1
             self._template = learn(raw, event.text, self._reencode) or self._template
+            self._kind = type(event)
 
     def _reencode(self, raw: bytes, text: str) -> bytes | None:
         frame = event_data(raw)

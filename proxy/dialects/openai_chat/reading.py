@@ -5,7 +5,14 @@ from collections.abc import Iterator
 import orjson
 
 from proxy.dialects.openai_chat.failures import is_error, read_error
-from proxy.dialects.openai_chat.request import NAME
+from proxy.dialects.openai_chat.fields import NAME, as_json
+from proxy.dialects.openai_chat.pieces import (
+    read_annotations,
+    read_details,
+    read_images,
+    read_list,
+    read_sources,
+)
 from proxy.errors import UpstreamUnavailableError
 from proxy.model.call import Call
 from proxy.model.document import Document, Json, as_count, as_document, as_list
@@ -17,6 +24,7 @@ from proxy.model.event import (
     Finished,
     Native,
     Reasoning,
+    Refusal,
     Text,
     ToolCall,
     Usage,
@@ -47,6 +55,7 @@ class Reading:
         self._status = status
         self._shapeless = 0
         self._called_tools: set[int] = set()
+        self._sources: set[str] = set()
 
     def feed(self, frame: bytes) -> list[Event]:
         """Decode one frame, or the whole body of a reply."""
@@ -73,6 +82,8 @@ class Reading:
                     Failed(UpstreamUnavailableError("Provider sent a choice of an unknown shape."))
                 ]
             events.extend(self._choice(choice))
+        if "citations" in document or "search_results" in document:
+            events += read_sources(document, self._sources)
         raw = document.get("usage") or as_document(document.get("x_groq")).get("usage")
         if isinstance(raw, dict):
             events.append(read_usage(raw))
@@ -101,14 +112,27 @@ class Reading:
     def _choice(self, choice: Document) -> Iterator[Event]:
         index = as_count(choice.get("index"))
         part = as_document(choice.get(self._part))
-        thought = part.get("reasoning") or part.get("reasoning_content") or choice.get("reasoning")
-        if isinstance(thought, str):
+        thought = (
+            part.get("reasoning")
+            or part.get("reasoning_content")
+            or part.get("thinking")
+            or choice.get("reasoning")
+        )
+        if details := part.get("reasoning_details"):
+            yield from read_details(as_list(details), index, thought)
+        elif thought and isinstance(thought, str):
             yield Reasoning(thought, index)
-        for text in (part.get("content"), choice.get("text"), part.get("refusal")):
+        for text in (part.get("content"), choice.get("text")):
             if isinstance(text, str) and text:
                 yield Text(text, index)
             elif isinstance(text, list) and text:
-                yield Text(as_json(text), index)
+                yield from read_list(text, index)
+        if (refusal := part.get("refusal")) and isinstance(refusal, str):
+            yield Refusal(refusal, index)
+        if annotations := part.get("annotations"):
+            yield from read_annotations(as_list(annotations), index)
+        if images := part.get("images"):
+            yield from read_images(as_list(images), index)
         if calls := as_list(part.get("tool_calls")):
             self._called_tools.add(index)
             yield from (read_tool_call(call, n, index) for n, call in enumerate(calls))
@@ -164,11 +188,3 @@ def read_usage(raw: Document) -> Usage:
 def decode_response(call: Call, endpoint: Endpoint, status: int) -> Reading:
     """A decoder for one reply with this HTTP status."""
     return Reading(stream=call.stream, status=status)
-
-
-def as_json(value: Json) -> str:
-    """What should have been a string, as JSON; empty if it nests too deep to be written."""
-    try:
-        return orjson.dumps(value).decode()
-    except TypeError:
-        return ""

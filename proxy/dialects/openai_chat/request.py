@@ -1,34 +1,23 @@
 """Requests: what is checked, what is ours and taken out, what a provider gets."""
 
+from collections.abc import Mapping
+from functools import partial
 from typing import Annotated
 
 import msgspec
 import orjson
 
+from proxy.dialects.openai_chat.asking import ask
+from proxy.dialects.openai_chat.conversing import converse
+from proxy.dialects.openai_chat.fields import NAME, WITHHELD
 from proxy.errors import InvalidRequestError
 from proxy.model.call import Call, Surface
+from proxy.model.dialect import NO_HEADERS
 from proxy.model.document import Document, Json, as_document, as_list
 from proxy.model.endpoint import Endpoint
 
-NAME = "openai-chat"
 FALLBACKS_MAX = 3
 """Length of `models`, as OpenRouter has it."""
-
-OURS = frozenset((
-    "provider", "models", "route", "preset", "plugins", "transforms", "usage", "session_id",
-    "trace", "debug", "include_reasoning", "stream_options",
-))  # fmt: skip
-"""Fields that speak to the gateway: never sent upstream as they are."""
-
-STRIPPED = frozenset((
-    "api_base", "base_url", "api_key", "api_version", "api_type", "organization", "extra_headers",
-    "custom_llm_provider", "litellm_params", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "aws_region_name", "vertex_credentials", "vertex_project", "vertex_location",
-    "azure_ad_token", "proxy", "http_client", "mock_response",
-))  # fmt: skip
-"""Fields that look like routing or credentials: a gateway that forwarded them could be steered."""
-
-WITHHELD = OURS | STRIPPED
 
 Table = dict[str, object]
 Text = str | None
@@ -80,7 +69,21 @@ class Shape(msgspec.Struct):
     service_tier: Text = None
 
 
-def decode_request(document: Document, surface: Surface) -> Call:
+headers = b""
+"""Header lines that every request of this dialect must have."""
+paths: Mapping[Surface, str] = {
+    "chat": "/chat/completions",
+    "completions": "/completions",
+    "messages": "/chat/completions",
+}
+"""Path of a provider behind `base_url`, by what was asked for."""
+
+
+def decode_request(
+    document: Document,
+    surface: Surface,
+    headers: Mapping[bytes, bytes] = NO_HEADERS,
+) -> Call:
     """Read a client's request. Raises: InvalidRequestError with the field's path."""
     shape = checked_shape(document)
     if surface == "chat" and shape.messages is msgspec.UNSET and shape.prompt is msgspec.UNSET:
@@ -100,6 +103,7 @@ def decode_request(document: Document, surface: Surface) -> Call:
         models=models,
         stream=bool(shape.stream),
         output_tokens_max=shape.max_completion_tokens or shape.max_tokens,
+        converse=partial(converse, document),
         preferences=as_document(document.get("provider")),
     )
 
@@ -130,8 +134,9 @@ def _path(message: str) -> str:
 
 def encode_request(call: Call, endpoint: Endpoint) -> bytes:
     """Write the body for a provider, key order kept. Raises: InvalidRequestError."""
-    quirks = endpoint.provider.quirks
-    body = {**call.body, "model": endpoint.upstream_model}
+    quirks = endpoint.quirks
+    said = call.body if call.dialect == NAME else ask(call.converse(), call, endpoint)
+    body = {**said, "model": endpoint.upstream_model}
     if call.stream:
         body["stream"] = True
         if "no_stream_options" not in quirks:

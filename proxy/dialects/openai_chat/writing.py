@@ -4,10 +4,13 @@ A frame of the same dialect is re-emitted with what must change: id, created, mo
 reasons, usage; everything else, known or not, stays as it came.
 """
 
+from types import NoneType
+
 import orjson
 
+from proxy.dialects.openai_chat.composing import Deltas, messages
+from proxy.dialects.openai_chat.fields import NAME
 from proxy.dialects.openai_chat.reading import REASONS
-from proxy.dialects.openai_chat.request import NAME
 from proxy.errors import UpstreamUnavailableError
 from proxy.model.call import Call
 from proxy.model.document import Document, Json, as_document, as_list
@@ -20,9 +23,6 @@ from proxy.model.event import (
     Failed,
     Finished,
     Native,
-    Reasoning,
-    Text,
-    ToolCall,
 )
 from proxy.units import to_usd
 
@@ -52,7 +52,11 @@ class Writing:
             "provider": endpoint.provider.name,
         }
         self._finish: dict[int, tuple[str, str]] = {}
-        self._whole: Document = {}
+        self._whole: Document | None = None
+        """The provider's own message, amended; None: it speaks another dialect."""
+        self._told: list[Event] = []
+        """What such a provider said; put together when all of it is there."""
+        self._deltas = Deltas()
 
     def feed(self, events: list[Event]) -> bytes:
         """Encode the events of one frame; a body that is not streamed is complete at `Charged`."""
@@ -70,8 +74,11 @@ class Writing:
                 return b""
             case Native(dialect=dialect, document=document) if dialect == NAME:
                 amended = self._amend(document)
-            case _:
+            case _ if self._stream:
                 amended = self._compose(events)
+            case _:
+                self._told += events
+                return b""
         if not self._stream:
             self._whole = amended or {}
             return b""
@@ -111,41 +118,51 @@ class Writing:
             part = choice.get(self._part)
             if not isinstance(part, dict):
                 choice[self._part] = part = {}
-            if "reasoning" not in part and "reasoning_content" in part:
-                part["reasoning"] = part["reasoning_content"]
+            for name in ("reasoning_content", "thinking"):
+                if "reasoning" not in part and isinstance(part.get(name, 0), str | NoneType):
+                    part["reasoning"] = part[name]
 
-    def _compose(self, events: list[Event]) -> Document:
-        """A chunk, or a message, from events of another dialect."""
-        part: Document = {"role": "assistant", "content": None if not self._stream else ""}
-        calls: list[Json] = []
-        for event in events:
-            match event:
-                case Text(text=text):
-                    part["content"] = str(part["content"] or "") + text
-                case Reasoning(text=text):
-                    part["reasoning"] = str(part.get("reasoning") or "") + text
-                case ToolCall():
-                    calls.append(_tool_call(event))
-                case _:
-                    pass
-        if calls:
-            part["tool_calls"] = calls
-        reason, native = self._finish.get(0, (None, None))
-        choice: Document = (
-            {"index": 0, self._part: part}
-            if self._chat
-            else {
-                "index": 0,
-                "text": part["content"] or "",
-            }
-        )
-        choice |= {"finish_reason": reason, "native_finish_reason": native, "logprobs": None}
-        return {**self._head, "choices": [choice]}
+    def _compose(self, events: list[Event]) -> Document | None:
+        """A chunk from events of another dialect; None: they say nothing here."""
+        deltas = self._deltas.of(events)
+        if not deltas:
+            return None
+        finish: dict[int, Finished] = {e.choice: e for e in events if isinstance(e, Finished)}
+        choices: list[Json] = []
+        for index, delta in deltas.items():
+            end = finish.get(index)
+            ending = (end.reason, end.native) if end is not None else (None, None)
+            choices.append(self._choice(index, delta, ending))
+        return {**self._head, "choices": choices}
+
+    def _compose_whole(self) -> Document:
+        """A message from all events of a reply in another dialect."""
+        told = messages(self._told)
+        choices: list[Json] = []
+        for index in sorted({*told, *self._finish} or {0}):
+            message = told.get(index, {"role": "assistant", "content": None})
+            choices.append(self._choice(index, message, self._finish.get(index, (None, None))))
+        return {**self._head, "system_fingerprint": None, "choices": choices}
+
+    def _choice(
+        self, index: int, part: Document, ending: tuple[str, str] | tuple[None, None]
+    ) -> Document:
+        said: Document = {self._part: part}
+        if not self._chat:
+            said = {"text": part.get("content") or ""}
+        return {
+            "index": index,
+            **said,
+            "finish_reason": ending[0],
+            "native_finish_reason": ending[1],
+            "logprobs": None,
+        }
 
     def _bill(self, bill: Charged) -> bytes:
         usage = usage_document(bill)
         if not self._stream:
-            return encode({**self._whole, "usage": usage})
+            whole = self._compose_whole() if self._whole is None else self._whole
+            return encode({**whole, "usage": usage})
         choices: list[Json] = []
         for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
             # Empty: SDK helpers that put deltas together would make a role "assistantassistant", and
@@ -183,16 +200,6 @@ def encode(document: Document) -> bytes:
         raise UpstreamUnavailableError("Provider sent JSON that nests too deep.") from None
 
 
-def _tool_call(event: ToolCall) -> Document:
-    function: Document = {"arguments": event.arguments}
-    entry: Document = {"index": event.index, "type": "function", "function": function}
-    if event.id:
-        entry["id"] = event.id
-    if event.name:
-        function["name"] = event.name
-    return entry
-
-
 def usage_document(bill: Charged) -> Document:
     """The `usage` object: the provider's counts, normalised, and the cost in USD."""
     usage, raw = bill.usage, bill.usage.raw
@@ -222,6 +229,18 @@ def usage_document(bill: Charged) -> Document:
     }
 
 
-def encode_response(call: Call, endpoint: Endpoint) -> Writing:
-    """An encoder for one reply."""
+class Refusing:
+    """Encoder of an error's body, where there is no reply."""
+
+    def feed(self, events: list[Event]) -> bytes:
+        """Encode `Failed`."""
+        (failed,) = events
+        assert isinstance(failed, Failed)
+        return encode({"error": error_object(failed.error)})
+
+
+def encode_response(call: Call | None, endpoint: Endpoint | None) -> Writing | Refusing:
+    """An encoder for one reply; without a call, of an error's body only."""
+    if call is None or endpoint is None:
+        return Refusing()
     return Writing(call, endpoint)
