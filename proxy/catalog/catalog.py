@@ -1,11 +1,13 @@
 """What can be served, and how a client's name for a model is understood.
 
 A name is, in this order: a model's id; an alias; the part of an id behind the slash; a provider's
-own name for a model. The last two only where one model answers to it.
+own name for a model; one of these two but for a date at its end, or dashes where we have dots. The last
+three only where one model answers to it.
 
 Rule 1: a catalogue never changes; a new file or key makes a new one.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -65,6 +67,12 @@ class Catalog:
             for endpoint in model.endpoints
         )
 
+        self._loose = _by_name(
+            (_loosened(name), model)
+            for model in self.models.values()
+            for name in {model.id, _slug(model.id), *(e.upstream_model for e in model.endpoints)}
+        )
+
     @override
     def __repr__(self) -> str:
         return f"<Catalog: {len(self.models)} models at {len(self.providers)} providers>"
@@ -77,7 +85,12 @@ class Catalog:
         model = self.models.get(name) or self._aliases.get(name)
         if model is not None:
             return model
-        candidates = self._slugs.get(name) or self._upstream_names.get(name) or ()
+        candidates = (
+            self._slugs.get(name)
+            or self._upstream_names.get(name)
+            or self._loose.get(_loosened(name))
+            or ()
+        )
         if len(candidates) == 1:
             return candidates[0]
         shown = name if len(name) <= NAME_SHOWN_MAX else name[:NAME_SHOWN_MAX] + "…"
@@ -85,6 +98,14 @@ class Catalog:
             raise UnknownModelError(f"{shown} is not a valid model ID")
         ids = ", ".join(candidate.id for candidate in candidates)
         raise UnknownModelError(f"{shown} is not a valid model ID: it could be any of {ids}")
+
+
+def _loosened(name: str) -> str:
+    """As vendors and their clients vary it: "x-4.5" and "x-4-5-20250929" are one."""
+    return DATE.sub("", name).replace(".", "-")
+
+
+DATE = re.compile(r"[-@](?:20\d{6}|20\d\d-\d\d-\d\d)$")
 
 
 def _slug(model_id: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from proxy.catalog.builtin import Builtin
-from proxy.catalog.schema import QUIRKS, ModelFacts, read_prices
+from proxy.catalog.schema import DIALECT_AUTH, QUIRKS, ModelFacts, read_prices
 from proxy.config import DIALECTS, EndpointSettings, ModelSettings, ProviderSettings, Settings
 from proxy.errors import ConfigError
 from proxy.model.endpoint import Endpoint, Model, Provider, Timeouts
@@ -37,14 +37,22 @@ def configured_provider(
         if quirk not in QUIRKS:
             known = ", ".join(QUIRKS)
             raise ConfigError(f"{place}.quirks: {quirk!r} is not one of: {known}")
-    start = below or Provider(id=name, name=name, dialect=DIALECTS[0], base_url=base_url)
+    dialect = written.dialect or DIALECTS[0]
+    start = below or Provider(
+        id=name,
+        name=name,
+        dialect=dialect,
+        base_url=base_url,
+        auth=DIALECT_AUTH.get(dialect, "bearer"),
+    )
     provider = replace(
         start,
         name=written.name or start.name,
         dialect=written.dialect or start.dialect,
         base_url=base_url.rstrip("/"),
         api_key=written.api_key or _inherited_key(written, start, environ),
-        headers=tuple(written.headers.items()),
+        auth=written.auth or start.auth,
+        headers=tuple((dict(start.headers) | written.headers).items()),
         quirks=start.quirks if written.quirks is None else frozenset(written.quirks),
         timeouts=written.timeouts.over(base),
         ca_file=written.ca_file,

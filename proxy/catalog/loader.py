@@ -83,6 +83,8 @@ def _builtin_provider(facts: ProviderFacts, timeouts: Timeouts) -> Provider:
         dialect=facts.dialect,
         base_url=facts.base_url,
         api_key=f"env:{facts.key_env}",
+        auth=facts.auth,
+        headers=tuple(facts.headers.items()),
         quirks=frozenset(facts.quirks),
         timeouts=timeouts,
         privacy_policy_url=facts.privacy_policy_url,
@@ -120,6 +122,7 @@ def _builtin_endpoint(
         quantization=endpoint.quantization,
         supported_parameters=tuple(p for p in model.supported_parameters if p not in refused),
         timeouts=provider.timeouts,
+        quirks=frozenset(endpoint.quirks),
         tag=endpoint.tag,
     )
 

@@ -9,11 +9,16 @@ from typing import Literal
 
 import msgspec
 
-from proxy.config import PriceSettings
+from proxy.config import Auth, PriceSettings
 from proxy.model.endpoint import Prices
 from proxy.units import NanoDollarsPerMillion, price_from_usd
 
+DIALECT_AUTH: dict[str, Auth] = {"anthropic-messages": "x-api-key"}
+"""Where a provider of this dialect expects its key, unless it says otherwise; all others: bearer."""
 QUIRKS = {
+    "adaptive_thinking": "takes `thinking.type` adaptive with an effort, and no token budget",
+    "cache_control": "takes `cache_control` marks in OpenAI's dialect",
+    "echo_reasoning": "wants its own thinking of earlier turns back, as `reasoning_content`",
     "drop_obfuscation": "pads stream chunks with `obfuscation`; it is asked not to, by option",
     "max_completion_tokens": "refuses `max_tokens`; the cap is sent as `max_completion_tokens`",
     "max_tokens": "does not know `max_completion_tokens`; the cap is sent as `max_tokens`",
@@ -53,6 +58,8 @@ class EndpointFacts(Table, frozen=True):
     output_tokens_max: int | None = None
     """None: the model's."""
     quantization: str | None = None
+    quirks: tuple[str, ...] = ()
+    """Deviations of this model, besides its provider's."""
     tag: str = ""
 
 
@@ -78,6 +85,10 @@ class ProviderFacts(Table, frozen=True):
     """None: not known, treated as True where it matters."""
     trains_on_prompts: bool | None = None
     """None: not known, treated as True where it matters."""
+    auth: Auth = "bearer"
+    """In which header field the key is sent."""
+    headers: dict[str, str] = {}
+    """Further request headers, no secrets."""
     quirks: tuple[str, ...] = ()
     unsupported_parameters: tuple[str, ...] = ()
     """Request fields this provider refuses or ignores, whatever the model."""

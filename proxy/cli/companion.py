@@ -21,6 +21,8 @@ REAP_S = 5.0
 """How long a killed process may take to be gone."""
 PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 API_PATH = "/api/v1"
+ROOT_PATH = "/api"
+"""Base URL of SDKs that add the version themselves."""
 BASE_URLS = ("OPENAI_BASE_URL", "OPENAI_API_BASE", "OPENROUTER_BASE_URL", "HEDGEROW_BASE_URL")
 """Where SDKs and programs look for the base URL of the API."""
 NO_KEY = "none"
@@ -53,9 +55,11 @@ def companion_environment(
     if addresses:
         near = addresses[0].replace("//0.0.0.0:", "//127.0.0.1:").replace("//[::]:", "//[::1]:")
         told |= dict.fromkeys(BASE_URLS, near + API_PATH)
+        told["ANTHROPIC_BASE_URL"] = near + ROOT_PATH
     if sockets:
         told["HEDGEROW_SOCKET"] = str(Path(sockets[0]).absolute())
-    told.setdefault("OPENAI_API_KEY", key or NO_KEY)
+    for name in ("OPENAI_API_KEY", "ANTHROPIC_API_KEY"):
+        told.setdefault(name, key or NO_KEY)
     if key is not None:
         told["HEDGEROW_API_KEY"] = key
     return told

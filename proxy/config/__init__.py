@@ -10,6 +10,7 @@ from proxy.config.overlay import overlay_environment
 from proxy.config.parse import parse_settings
 from proxy.config.settings import (
     DIALECTS,
+    Auth,
     AuthSettings,
     EndpointSettings,
     LimitSettings,
@@ -26,6 +27,7 @@ from proxy.config.settings import (
 
 __all__ = [
     "DIALECTS",
+    "Auth",
     "AuthSettings",
     "Bind",
     "EndpointSettings",

@@ -12,7 +12,7 @@ from msgspec import Meta
 from proxy.model.endpoint import Timeouts
 from proxy.units import Seconds
 
-DIALECTS = ("openai-chat",)
+DIALECTS = ("openai-chat", "anthropic-messages")
 """Dialects a provider may speak; `dialects.registry` implements exactly these."""
 
 SPAN_MAX_S = 604_800
@@ -23,6 +23,7 @@ Attempts: TypeAlias = Annotated[int, Meta(ge=1, le=3)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]
 Parser: TypeAlias = Literal["fast", "strict"]
 """Who reads HTTP/1.1: llhttp behind our own checks, or h11."""
+Auth: TypeAlias = Literal["bearer", "x-api-key"]
 Instant: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 40)]
 
 
@@ -180,6 +181,8 @@ class ProviderSettings(Table, frozen=True):
     """http(s) URL up to the version, such as ".../v1"; None: the built-in one's."""
     api_key: str | None = None
     """ "env:NAME" or "file:PATH"; None: the built-in one's variable, else no key is sent."""
+    auth: Auth | None = None
+    """In which header field the key is sent; None: as the built-in one, else as its dialect has it."""
     name: str | None = None
     """As shown in replies."""
     quirks: tuple[str, ...] | None = None

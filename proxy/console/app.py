@@ -28,7 +28,7 @@ from proxy.errors import (
 from proxy.gateway import Gateway
 
 PREFIXES = (API_PREFIX, "/v1")
-INFERENCE = ("/chat/completions", "/completions")
+INFERENCE = ("/chat/completions", "/completions", "/messages", "/messages/count_tokens")
 """Served by the doors themselves; here only so that a wrong method is answered 405, not 404."""
 
 NOT_FOUND, NOT_ALLOWED, INTERNAL = 404, 405, 500

@@ -9,6 +9,8 @@ PREFIXES = ("/api/v1/", "/v1/", "/api/v1", "/v1")
 INFERENCE: Mapping[str, tuple[str, Surface]] = {
     "chat/completions": ("openai-chat", "chat"),
     "completions": ("openai-chat", "completions"),
+    "messages": ("anthropic-messages", "messages"),
+    "messages/count_tokens": ("anthropic-messages", "count_tokens"),
 }
 ROUTES: Mapping[str, tuple[str, Surface]] = {
     f"{prefix}{path}{slash}": route

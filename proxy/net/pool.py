@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from urllib.parse import urlsplit
 
 from proxy.config.settings import LimitSettings
+from proxy.dialects.registry import DIALECTS
 from proxy.errors import ShedError
 from proxy.model.call import Surface
 from proxy.model.endpoint import Endpoint, Provider
@@ -26,7 +27,6 @@ from proxy.net.watch import Watch
 from proxy.units import Seconds
 from proxy.wire.body import BodyReader
 
-PATHS: Mapping[Surface, str] = {"chat": "/chat/completions", "completions": "/completions"}
 TO_PROXY = "proxy-authorization"
 """A header field that no provider gets."""
 
@@ -204,9 +204,9 @@ class Upstream:
     heads: Mapping[Surface, bytes]
     """Request heads up to the value of Content-Length; they hold the secret: never shown."""
 
-    def request(self, surface: Surface, body: bytes) -> bytes:
-        """The whole request, head and body."""
-        return b"%b%d\r\n\r\n%b" % (self.heads[surface], len(body), body)
+    def request(self, surface: Surface, body: bytes, more: bytes = b"") -> bytes:
+        """The whole request, head and body; `more`: further header lines, each with its CRLF."""
+        return b"%b%d\r\n%b\r\n%b" % (self.heads[surface], len(body), more, body)
 
 
 class Upstreams:
@@ -272,17 +272,24 @@ class Upstreams:
             target = f"http://{url.netloc}{target}"
             lines += proxy.fields
         host = url.netloc or url.scheme
-        heads = {surface: _head(target + path, host, lines) for surface, path in PATHS.items()}
+        heads = {
+            surface: _head(target + path, host, lines)
+            for surface, path in DIALECTS[provider.dialect].paths.items()
+        }
         return Upstream(pool, heads)
 
     def _fields(self, provider: Provider) -> dict[str, str]:
         """Header fields with secrets in them, by name in lower case."""
         fields = {}
         if provider.api_key is not None:
-            fields["authorization"] = f"Bearer {self._resolve(provider.api_key)}"
+            secret = self._resolve(provider.api_key)
+            if provider.auth == "bearer":
+                fields["authorization"] = f"Bearer {secret}"
+            else:
+                fields[provider.auth] = secret
         for name, value in provider.headers:
-            secret = value.startswith(("env:", "file:"))
-            fields[name.lower()] = self._resolve(value) if secret else value
+            referred = value.startswith(("env:", "file:"))
+            fields[name.lower()] = self._resolve(value) if referred else value
         return fields
 
     def _proxy(self, provider: Provider, authorization: str | None) -> Proxy | None:

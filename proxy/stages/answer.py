@@ -1,14 +1,11 @@
 """Heads, last pieces and failures, as the client sees them."""
 
-import orjson
-
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import HedgerowError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
 from proxy.model.downstream import Downstream, Headers
 from proxy.model.endpoint import Endpoint
-from proxy.model.envelope import error_document
 from proxy.model.event import Failed
 from proxy.model.meter import Meter
 
@@ -71,8 +68,8 @@ async def finish(
 
 
 async def refuse(
-    error: HedgerowError, downstream: Downstream, call: Call | None, offer: Endpoint | None,
-    gateway: Gateway,
+    error: HedgerowError, downstream: Downstream, dialect: str, call: Call | None,
+    offer: Endpoint | None, gateway: Gateway,
 ) -> None:  # fmt: skip
     """Tell the client that it failed: with a status, or, in a stream that has begun, in-band."""
     if downstream.started and call is not None and offer is not None:
@@ -86,4 +83,5 @@ async def refuse(
         fields += b"x-generation-id: %b\r\n" % call.generation_id.encode()
     if gateway.keys:
         fields += CROSS_ORIGIN
-    await downstream.reply(error.status, fields, orjson.dumps(error_document(error)))
+    body = DIALECTS[dialect].encode_response(None, None).feed([Failed(error)])
+    await downstream.reply(error.status, fields, body)

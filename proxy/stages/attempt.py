@@ -40,7 +40,13 @@ class Attempt:
         self._encoder = DIALECTS[call.dialect].encode_response(call, endpoint)
         upstream = gateway.upstreams.of(endpoint)
         self._pool = upstream.pool
-        self._request = upstream.request(call.surface, self._dialect.encode_request(call, endpoint))
+        self._request = upstream.request(
+            call.surface,
+            self._dialect.encode_request(call, endpoint),
+            call.native_headers
+            if call.dialect == endpoint.provider.dialect
+            else self._dialect.headers,
+        )
         self._parser = parser_named(endpoint.provider.parser)
         self._heads = ResponseHeadReader(self._limits.upstream_head_bytes_max, self._parser)
         self._head: ResponseHead | None = None

@@ -48,10 +48,12 @@ def authorize(downstream: Downstream, gateway: Gateway) -> Caller:
     if not gateway.keys:
         admit(downstream, gateway)
         return OPEN
-    credentials = downstream.head.headers.get(b"authorization", b"")
-    if credentials[: len(BEARER)].lower() != BEARER:
-        raise AuthenticationError("No auth credentials found")
-    key = credentials[len(BEARER) :].strip()
+    headers = downstream.head.headers
+    credentials = headers.get(b"authorization", b"")
+    if credentials[: len(BEARER)].lower() == BEARER:
+        key = credentials[len(BEARER) :].strip()
+    else:  # as SDKs of other surfaces send it
+        key = headers.get(b"x-api-key", b"").strip()
     if not key:
         raise AuthenticationError("No auth credentials found")
     digest = hashlib.sha256(key).hexdigest()

@@ -18,7 +18,7 @@ async def receive(downstream: Downstream, gateway: Gateway, dialect: str, surfac
     """
     body = await downstream.body(gateway.settings.limits.body_bytes_max)
     received_at = gateway.clock()
-    call = DIALECTS[dialect].decode_request(parse(body), surface)
+    call = DIALECTS[dialect].decode_request(parse(body), surface, downstream.head.headers)
     call.prompt_bytes = len(body)
     call.received_at = received_at
     return call
