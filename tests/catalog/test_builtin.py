@@ -25,6 +25,7 @@ def test_a_provider_says_where_it_is_and_how_we_know(provider: ProviderFacts) ->
     assert not provider.base_url.endswith("/")
     assert provider.dialect in DIALECTS
     assert set(provider.quirks) <= set(QUIRKS)
+    assert all(set(endpoint.quirks) <= set(QUIRKS) for endpoint in provider.endpoints)
     assert provider.source_url.startswith("https://")
     assert date.fromisoformat(provider.checked)
     assert provider.key_env.isupper()

@@ -83,3 +83,23 @@ def test_everything_is_in_order_of_id() -> None:
     assert list(found.providers) == ["p", "z"]
     assert [one.model.id for one in found.all_models] == sorted(found.models)
     assert repr(found) == "<Catalog: 4 models at 2 providers>"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["maker/swift-4.5", "swift-4.5", "swift-4-5", "swift-4-5-20250929", "swift-4.5-2025-09-29",
+     "swift-4-5@20250929", "maker/swift-4-5"],
+)  # fmt: skip
+def test_a_date_and_the_kind_of_dot_do_not_matter(name: str) -> None:
+    swift = model("maker/swift-4.5", "swift-4-5-20251101")
+    found = Catalog(models=[swift, model("a/one", "x")], providers=[PROVIDER], aliases={})
+
+    assert "maker/swift-4.5" == found.resolve(name).id
+
+
+@pytest.mark.parametrize("name", ["swift-4-5-2025", "swift-45", "swift-4-5-19990101x"])
+def test_but_other_digits_do(name: str) -> None:
+    found = Catalog(models=[model("maker/swift-4.5", "y")], providers=[PROVIDER], aliases={})
+
+    with pytest.raises(UnknownModelError):
+        found.resolve(name)

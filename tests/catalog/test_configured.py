@@ -44,6 +44,17 @@ def endpoint(name: str, **fields: str | int | tuple[str, ...]) -> EndpointSettin
     )
 
 
+def test_a_dialect_says_where_the_key_goes() -> None:
+    made = provider(
+        ProviderSettings(base_url=URL, dialect="anthropic-messages", headers={"x-a": "b"})
+    )
+
+    assert "x-api-key" == made.auth
+    assert (("x-a", "b"),) == made.headers
+    bearer = ProviderSettings(base_url=URL, dialect="anthropic-messages", auth="bearer")
+    assert "bearer" == provider(bearer).auth
+
+
 def test_a_new_provider_speaks_the_first_dialect_and_sends_no_key() -> None:
     made = provider(ProviderSettings(base_url=URL + "/"))
 

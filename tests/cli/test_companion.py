@@ -24,13 +24,14 @@ def test_every_name_of_the_base_url_is_set(url: str) -> None:
 
     assert [URL] * 4 == [told[name] for name in NAMES]
     assert ("b", "none", "/x") == (told["A"], told["OPENAI_API_KEY"], told["HEDGEROW_SOCKET"])
-    assert "ANTHROPIC_BASE_URL" not in told
+    assert URL.removesuffix("/v1") == told["ANTHROPIC_BASE_URL"]
+    assert "none" == told["ANTHROPIC_API_KEY"]
 
 
 def test_over_a_unix_socket_alone_no_url_is_claimed() -> None:
     told = companion_environment({}, ["unix:x.sock"], key=None, hidden=())
 
-    assert {"HEDGEROW_SOCKET", "OPENAI_API_KEY"} == set(told)
+    assert {"HEDGEROW_SOCKET", "OPENAI_API_KEY", "ANTHROPIC_API_KEY"} == set(told)
     assert str(Path.cwd() / "x.sock") == told["HEDGEROW_SOCKET"]
 
 

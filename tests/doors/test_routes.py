@@ -12,6 +12,9 @@ def test_a_path_is_known_with_and_without_the_slashes_that_people_forget(
 ) -> None:
     assert ROUTES[f"{prefix}chat/completions{slash}"] == ("openai-chat", "chat")
     assert ROUTES[f"{prefix}completions{slash}"] == ("openai-chat", "completions")
+    assert ROUTES[f"{prefix}messages{slash}"] == ("anthropic-messages", "messages")
+    counting = ROUTES[f"{prefix}messages/count_tokens{slash}"]
+    assert counting == ("anthropic-messages", "count_tokens")
 
 
 def test_nothing_else_is_inference() -> None:

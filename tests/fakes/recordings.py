@@ -1,4 +1,4 @@
-"""Recorded chat-completions exchanges of real providers, read from ../shared/fixtures.
+"""Recorded exchanges of real providers, read from ../shared/fixtures; here: chat completions.
 
 Rule 1: the recordings are read where they lie, and nothing of them enters this repository.
 Rule 2: a body is the bytes the provider sent, after undoing gzip. Where an author kept only
@@ -97,7 +97,7 @@ def load_recordings(directories: tuple[str, ...] = DIRECTORIES) -> tuple[Recordi
 def _read_file(file: Path) -> Iterable[Recording]:
     author = file.name.partition("-")[0]
     if file.suffix == ".yaml":
-        return _cassette(file)
+        return read_cassette(file)
     if file.name.endswith(".chunks.jsonl"):
         return _vercel_stream(file)
     readers: dict[str, Callable[[Path], Iterable[Recording]]] = {
@@ -108,18 +108,22 @@ def _read_file(file: Path) -> Iterable[Recording]:
     return readers[author](file)
 
 
-def _cassette(file: Path) -> Iterator[Recording]:
-    """VCR.py (pydantic, otel, openllmetry, openinference), Ruby VCR, and go-vcr (envoy)."""
+def read_cassette(file: Path, endings: tuple[str, ...] = ("/completions",)) -> Iterator[Recording]:
+    """VCR.py (pydantic, otel, openllmetry, openinference), Ruby VCR, and go-vcr (envoy).
+
+    Args:
+        endings: only calls whose path ends in one of these are wanted.
+    """
     document = yaml.load(file.read_bytes(), Loader=_CassetteLoader)
     calls = document.get("interactions") or document.get("http_interactions") or []
     for index, call in enumerate(calls):
         asked, answered = call["request"], call["response"]
         path = urlsplit(asked.get("uri") or asked.get("url")).path
-        if not path.endswith("/completions"):
+        if not path.endswith(endings):
             continue
         status = answered["code"] if "code" in answered else answered["status"]["code"]
         request = _request(_body(asked))
-        yield _recording(
+        yield recording_of(
             file,
             str(index),
             path=path,
@@ -136,8 +140,8 @@ def _reqllm(file: Path) -> Iterator[Recording]:
         return
     chunks = document.get("chunks")
     pieces = tuple(base64.b64decode(c["b64"]) for c in chunks) if chunks else None
-    body = b"".join(pieces) if pieces else _encode(answered["body"])
-    yield _recording(
+    body = b"".join(pieces) if pieces else compact(answered["body"])
+    yield recording_of(
         file,
         "0",
         path=path,
@@ -154,31 +158,31 @@ def _lingua(file: Path) -> Iterator[Recording]:
             continue
         request = document["followup-request" if label.startswith("followup") else "request"]
         streaming = label.endswith("-streaming")
-        body = _stream(answer, file.parent.name) if streaming else _encode(answer)
+        body = _stream(answer, file.parent.name) if streaming else compact(answer)
         status = 400 if isinstance(answer, dict) and "error" in answer else 200
-        yield _recording(file, label, request=request, answer=(status, [], body))
+        yield recording_of(file, label, request=request, answer=(status, [], body))
 
 
 def _vercel_stream(file: Path) -> Iterator[Recording]:
     lines = [line for line in file.read_text(encoding="utf-8").splitlines() if line.strip()]
     if '"choices"' in lines[0]:  # else another dialect's events (xai/responses)
         body = _frame(lines, file.parent.name)
-        yield _recording(file, "stream", answer=(200, [], body))
+        yield recording_of(file, "stream", answer=(200, [], body))
 
 
 def _vercel_sse(file: Path) -> Iterator[Recording]:
-    yield _recording(file, "stream", answer=(200, [], file.read_bytes()))
+    yield recording_of(file, "stream", answer=(200, [], file.read_bytes()))
 
 
 def _vercel_reply(file: Path) -> Iterator[Recording]:
     answer = json.loads(file.read_bytes())
     if "choices" in answer:
-        yield _recording(file, "reply", answer=(200, [], _encode(answer)))
+        yield recording_of(file, "reply", answer=(200, [], compact(answer)))
     elif "error" in answer:
-        yield _recording(file, "reply", answer=(400, [], _encode(answer)))
+        yield recording_of(file, "reply", answer=(400, [], compact(answer)))
 
 
-def _recording(
+def recording_of(
     file: Path,
     label: str,
     *,
@@ -187,6 +191,7 @@ def _recording(
     request: JsonObject | None = None,
     pieces: tuple[bytes, ...] | None = None,
 ) -> Recording:
+    """One call of a file, with what its author left out put back."""
     status, headers, body = answer
     if body.startswith(b"\x1f\x8b"):
         body = gzip.decompress(body)
@@ -211,7 +216,7 @@ def _recording(
 def _body(message: Mapping[str, object]) -> bytes:
     """The bytes of a request or response, whatever its cassette calls them."""
     if "parsed_body" in message:
-        return _encode(message["parsed_body"])
+        return compact(message["parsed_body"])
     body = message.get("body")
     if isinstance(body, dict):
         body = body["base64_string"] if "base64_string" in body else body.get("string")
@@ -237,12 +242,13 @@ def _headers(recorded: Mapping[str, object]) -> Headers:
     return kept
 
 
-def _encode(value: object) -> bytes:
+def compact(value: object) -> bytes:
+    """JSON as providers send it."""
     return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def _stream(events: Iterable[object], directory: str) -> bytes:
-    return _frame([_encode(event).decode() for event in events], directory)
+    return _frame([compact(event).decode() for event in events], directory)
 
 
 def _frame(payloads: Iterable[str], directory: str) -> bytes:

@@ -3,7 +3,8 @@
 The model of a request (see `asks`) chooses the answer:
 `echo` or `echo/…` says the last user message back; `synthetic/<script>` (`scripts.SCRIPTS`);
 `fault/<kind>?…` (`fault.Fault`, `wire_faults.kinds`); the name of a recording; or whatever
-`Replay.script` set. Others get 404 with OpenAI's body. GET …/models lists them.
+`Replay.script` set. Others get 404. GET …/models lists them. The path chooses the dialect of all but
+recordings: `…/chat/completions`, or `…/messages` and `…/messages/count_tokens`.
 
 By hand: `python -m tests.fakes.replay --port 9101`.
 """
@@ -22,6 +23,9 @@ from tests.fakes.asks import Ask, read_ask
 from tests.fakes.connection import Connection, Served
 from tests.fakes.fault import Fault
 from tests.fakes.framing import Pacing, Steps, counted, pieces_of, streamed
+from tests.fakes.messages_faults import speaks_messages
+from tests.fakes.messages_recordings import load_messages_recordings
+from tests.fakes.messages_scripts import MESSAGES_SCRIPTS
 from tests.fakes.recordings import ABSENT, Recording, load_recordings
 from tests.fakes.scripts import SCRIPTS, Script, encode
 
@@ -114,8 +118,9 @@ class Replay:
             return recorded(ask, self._recordings[name])
         if family == "echo":
             return self._play(ask, Script(texts=tuple(_words(ask.text))))
-        if family == "synthetic" and member in SCRIPTS:
-            return self._play(ask, SCRIPTS[member])
+        scripts = MESSAGES_SCRIPTS if speaks_messages(ask) else SCRIPTS
+        if family == "synthetic" and member in scripts:
+            return self._play(ask, scripts[member])
         if family == "fault":
             try:
                 return wire_faults.steps_of(ask, Fault.parse(member))
@@ -186,7 +191,7 @@ def _words(text: str) -> list[str]:
 
 
 async def _main(arguments: argparse.Namespace) -> None:
-    recordings = load_recordings()
+    recordings = (*load_recordings(), *load_messages_recordings())
     serving = serve_replay(
         recordings,
         seed=arguments.seed,

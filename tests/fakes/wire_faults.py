@@ -11,7 +11,7 @@ import gzip
 from collections.abc import Callable
 from dataclasses import replace
 
-from tests.fakes import body_faults
+from tests.fakes import body_faults, messages_faults
 from tests.fakes.asks import Ask
 from tests.fakes.fault import Fault
 from tests.fakes.framing import (
@@ -80,14 +80,18 @@ def healthy(ask: Ask, fault: Fault, *extra: Header) -> Steps:
 
 
 def error_steps(ask: Ask, status: int, message: str, *, headers: tuple[Header, ...] = ()) -> Steps:
-    """An error status with OpenAI's body."""
+    """An error status with the body of the dialect that was asked in."""
     kind, code = ERROR_KINDS.get(status, ("server_error", None))
     body = encode(error_of(message, kind=kind, code=code))
+    if messages_faults.speaks_messages(ask):
+        body = messages_faults.error_body(status, message)
     return counted(body, ask.pacing, status=status, headers=(*JSON_TYPE, *headers))
 
 
 def _pieces(ask: Ask, fault: Fault) -> list[bytes]:
     """One piece per event, or the JSON body in halves."""
+    if messages_faults.speaks_messages(ask):
+        return messages_faults.pieces_of(ask, fault)
     script = replace(fault.script, model=ask.model, legacy=ask.legacy)
     reply: JsonObject = reply_of(script)
     if not ask.stream:

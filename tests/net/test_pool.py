@@ -285,6 +285,25 @@ def test_a_request_head_names_the_place_and_carries_the_secrets() -> None:
     assert found.request("completions", b"").startswith(b"POST /v1/completions ")
 
 
+def test_a_key_is_sent_in_the_field_where_its_provider_looks_for_it() -> None:
+    provider = a_provider(
+        dialect="anthropic-messages",
+        auth="x-api-key",
+        api_key="env:KEY",
+        headers=(("anthropic-version", "2023-06-01"),),
+    )
+    found = upstreams(lambda reference: f"<{reference}>").of(an_endpoint(provider))
+    asked = found.request("chat", b"{}", b"anthropic-beta: a\r\n")
+    lines = asked.split(b"\r\n\r\n")[0].decode().split("\r\n")
+
+    assert "POST /v1/messages HTTP/1.1" == lines[0]
+    assert {"x-api-key: <env:KEY>", "anthropic-version: 2023-06-01", "anthropic-beta: a"} < set(
+        lines
+    )
+    assert not [line for line in lines if line.startswith("authorization")]
+    assert asked.endswith(b"\r\n\r\n{}")
+
+
 def test_without_a_key_no_credentials_are_sent() -> None:
     head = upstreams().of(an_endpoint()).request("chat", b"")
 

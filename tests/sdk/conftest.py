@@ -2,10 +2,13 @@
 
 from collections.abc import Iterator
 
+import anthropic
 import httpx
+import httpx2
 import openai
 import pytest
 
+from tests.fakes.messages_recordings import load_messages_recordings
 from tests.fakes.recordings import load_recordings
 from tests.rig import Complaints
 from tests.sdk.rig import KEY, ThreadedRig, threaded_rig
@@ -14,7 +17,7 @@ from tests.sdk.rig import KEY, ThreadedRig, threaded_rig
 @pytest.fixture(scope="package")
 def rig() -> Iterator[ThreadedRig]:
     """A gateway that answers, and the provider behind it."""
-    with threaded_rig(load_recordings()) as rig:
+    with threaded_rig((*load_recordings(), *load_messages_recordings())) as rig:
         yield rig
 
 
@@ -33,6 +36,25 @@ def through(rig: ThreadedRig, request: pytest.FixtureRequest) -> Iterator[openai
 def direct(rig: ThreadedRig) -> Iterator[openai.OpenAI]:
     """The same SDK, pointed straight at the provider."""
     with openai.OpenAI(base_url=rig.provider, api_key="unused", max_retries=0) as client:
+        yield client
+
+
+@pytest.fixture(scope="package", params=["http1", "http2"])
+def claude(rig: ThreadedRig, request: pytest.FixtureRequest) -> Iterator[anthropic.Anthropic]:
+    """Anthropic's SDK through the gateway, by both doors, with the key in both places that it has."""
+    second = request.param == "http2"
+    key: dict[str, str] = {"auth_token": KEY} if second else {"api_key": KEY}
+    with (
+        httpx2.Client(http1=not second, http2=second) as http,
+        anthropic.Anthropic(base_url=rig.root, max_retries=0, http_client=http, **key) as client,
+    ):
+        yield client
+
+
+@pytest.fixture(scope="package")
+def claude_direct(rig: ThreadedRig) -> Iterator[anthropic.Anthropic]:
+    """The same SDK, pointed straight at the provider."""
+    with anthropic.Anthropic(base_url=rig.provider_root, api_key="unused", max_retries=0) as client:
         yield client
 
 

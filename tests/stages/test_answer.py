@@ -81,7 +81,7 @@ async def test_a_whole_reply_is_sent_at_once() -> None:
 async def test_before_the_head_a_failure_is_a_status_with_its_headers() -> None:
     downstream = FakeDownstream()
     error = UpstreamRateLimitError("busy", headers=(("retry-after", "7"),))
-    await refuse(error, downstream, a_call(), an_endpoint(), a_gateway(keys=["x"]))
+    await refuse(error, downstream, "openai-chat", a_call(), an_endpoint(), a_gateway(keys=["x"]))
     found = fields(downstream.headers)
 
     assert 429 == downstream.status
@@ -99,7 +99,7 @@ async def test_before_the_head_a_failure_is_a_status_with_its_headers() -> None:
 
 async def test_a_failure_before_the_call_is_known_names_no_generation() -> None:
     downstream = FakeDownstream()
-    await refuse(GatewayError("secret"), downstream, None, None, a_gateway())
+    await refuse(GatewayError("secret"), downstream, "openai-chat", None, None, a_gateway())
 
     assert 500 == downstream.status
     assert b"secret" not in downstream.sent
@@ -110,7 +110,7 @@ async def test_a_failure_before_the_call_is_known_names_no_generation() -> None:
 async def test_behind_the_head_a_failure_comes_in_stream(error: Exception) -> None:
     downstream = FakeDownstream()
     begin(downstream, a_call(), Meter(), a_gateway())
-    await refuse(error, downstream, a_call(), an_endpoint(), a_gateway())  # type: ignore[arg-type]
+    await refuse(error, downstream, "openai-chat", a_call(), an_endpoint(), a_gateway())  # type: ignore[arg-type]
     first, last, rest = downstream.sent.decode().split("\n\n")
     document = json.loads(first.removeprefix("data: "))
 
@@ -125,4 +125,6 @@ async def test_a_client_that_left_hears_nothing_and_that_is_told_to_the_door() -
     downstream = FakeDownstream(leaves=ClientClosedError("gone"))
     begin(downstream, a_call(), Meter(), a_gateway())
     with pytest.raises(ClientClosedError):
-        await refuse(ClientClosedError("x"), downstream, a_call(), an_endpoint(), a_gateway())
+        await refuse(
+            ClientClosedError("x"), downstream, "openai-chat", a_call(), an_endpoint(), a_gateway()
+        )

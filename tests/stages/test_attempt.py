@@ -115,7 +115,7 @@ class FakePool:
 
 
 def attempt(pool: FakePool, *, stream: bool = True, limits: LimitSettings | None = None) -> Attempt:
-    upstream = namespace(pool=pool, request=lambda surface, body: b"POST %b" % body)
+    upstream = namespace(pool=pool, request=lambda surface, body, more: b"POST %b%b" % (more, body))
     gateway = a_gateway(
         upstreams=namespace(of=lambda endpoint: upstream),
         settings=Settings(limits=limits or LimitSettings()),

@@ -82,3 +82,15 @@ async def test_only_a_valid_key_is_recognised(headers: dict[bytes, bytes], known
 async def test_in_open_mode_this_machine_is_recognised() -> None:
     assert recognised(client(LOCAL), a_gateway())
     assert not recognised(client(LOCAL, local=False), a_gateway())
+
+
+async def test_a_key_may_come_in_a_field_of_its_own() -> None:
+    gateway = a_gateway(keys=[DIGEST])
+
+    assert DIGEST == authorize(client({b"x-api-key": KEY}, local=False), gateway).account
+    both = {b"x-api-key": b"other", b"authorization": b"Bearer " + KEY}
+    assert DIGEST == authorize(client(both, local=False), gateway).account
+    with pytest.raises(AuthenticationError, match="User not found"):
+        authorize(client({b"x-api-key": b"other"}, local=False), gateway)
+    with pytest.raises(AuthenticationError, match="No auth credentials"):
+        authorize(client({b"x-api-key": b" "}, local=False), gateway)

@@ -16,12 +16,16 @@ from proxy.dialects.openai_chat.reading import (
 )
 from proxy.model.document import COUNT_MAX
 from proxy.model.event import (
+    Citation,
     Ended,
     Event,
     Failed,
     Finished,
+    Image,
     Native,
     Reasoning,
+    ReasoningSealed,
+    Refusal,
     Text,
     ToolCall,
     Usage,
@@ -62,18 +66,27 @@ def test_a_frame_is_told_as_it_is_and_by_what_it_means() -> None:
         ({"content": ""}, []),
         ({"content": None}, []),
         ({"role": "assistant", "content": ""}, []),
-        ({"content": [{"type": "text", "text": "é"}]}, [Text('[{"type":"text","text":"é"}]')]),
+        ({"content": [{"type": "text", "text": "é"}]}, [Text("é")]),
         ({"content": []}, []),
-        ({"refusal": "No."}, [Text("No.")]),
+        ({"content": [{"type": "new", "x": "é"}]}, [Text('[{"type":"new","x":"é"}]')]),
+        ({"refusal": "No."}, [Refusal("No.")]),
         ({"reasoning": "hm"}, [Reasoning("hm")]),
         ({"reasoning_content": "hm"}, [Reasoning("hm")]),
         ({"reasoning": "hm", "reasoning_content": "hm"}, [Reasoning("hm")]),
         ({"reasoning": "", "reasoning_content": "hm"}, [Reasoning("hm")]),
         ({"reasoning": {"steps": 1}}, []),
+        ({"thinking": "hm"}, [Reasoning("hm")]),
+        ({"reasoning": "hm", "reasoning_details": [{"type": "reasoning.text", "text": "hm", "index": 0}]},
+         [Reasoning("hm")]),
+        ({"reasoning": "hm", "reasoning_details": []}, [Reasoning("hm")]),
+        ({"refusal": {}}, []),
+        ({"content": "Hi", "annotations": [{"type": "url_citation", "url_citation": {"url": "u"}}]},
+         [Text("Hi"), Citation("u", raw={"type": "url_citation", "url_citation": {"url": "u"}})]),
+        ({"images": [{"image_url": {"url": "data:image/png;base64,AA"}}]}, [Image("image/png", "AA")]),
         ({"reasoning": "hm", "content": "Hi"}, [Reasoning("hm"), Text("Hi")]),
         ({"unknown": 1}, []),
     ],
-)
+)  # fmt: skip
 def test_a_delta_means_what_it_holds(said: dict[str, Any], events: list[Event]) -> None:
     assert events == read({"choices": [{"index": 0, "delta": said}]})
 
@@ -273,6 +286,58 @@ def test_no_more_tokens_are_cached_and_written_than_the_prompt_has() -> None:
     assert usage.cached_tokens + usage.cache_write_tokens <= usage.prompt_tokens
 
 
+def test_sources_that_every_chunk_repeats_are_told_once_and_change_nothing_more() -> None:
+    reading = Reading(stream=True, status=200)
+    frame = orjson.dumps({**chunk("Hi"), "citations": ["https://a.test", "https://b.test"]})
+    kinds = [[type(e) for e in reading.feed(frame)] for _ in range(2)]
+
+    assert [[Native, Text, Citation, Citation], [Native, Text]] == kinds
+
+
+def test_a_signature_that_comes_alone_is_told_bugs_2_3_and_60() -> None:
+    reading = Reading(stream=True, status=200)
+    pieces = [{"text": "h"}, {"text": "m"}, {"text": "", "signature": "s", "format": "f-1"}]
+    events = [
+        event
+        for piece in pieces
+        for event in reading.feed(
+            orjson.dumps(
+                chunk(
+                    reasoning=piece["text"] or None,
+                    reasoning_details=[{"type": "reasoning.text", "index": 2, **piece}],
+                )
+            )
+        )[1:]
+    ]
+
+    assert [
+        Reasoning("h", 0, 2), Reasoning("m", 0, 2), ReasoningSealed(2, "s", format="f-1"),
+    ] == events  # fmt: skip
+
+
+def test_usage_beside_empty_choices_is_read_bug_44() -> None:
+    assert [read_usage({"prompt_tokens": 3})] == read(
+        {"choices": [], "usage": {"prompt_tokens": 3}}
+    )
+
+
+def test_an_error_in_a_stream_of_status_200_ends_it_bug_45() -> None:
+    failed = read({"error": {"message": "x", "code": 503}, "choices": []})[0]
+
+    assert isinstance(failed, Failed)
+    assert 503 == failed.error.status
+
+
+@pytest.mark.parametrize("name", ["reasoning", "reasoning_content", "thinking"])
+def test_thinking_is_found_by_any_of_its_names_bug_61(name: str) -> None:
+    assert [Reasoning("hm")] == read({"choices": [{"delta": {name: "hm"}}]})
+
+
+@pytest.mark.parametrize("native", ["content_filter", "error", "length", "ERROR", "SAFETY"])
+def test_an_end_that_is_no_success_is_not_told_as_one_bug_63(native: str) -> None:
+    assert "stop" != delta(finish=native)[0].reason  # type: ignore[union-attr]
+
+
 def test_a_decoder_is_made_for_the_call_and_the_status() -> None:
     reading = decode_response(a_call(stream=False), an_endpoint(), 200)
 
@@ -296,7 +361,8 @@ JSON = st.recursive(
         | st.dictionaries(
             st.sampled_from(
                 ["choices", "delta", "message", "content", "text", "usage", "index", "tool_calls",
-                 "function", "arguments", "finish_reason", "error", "reasoning", "x_groq", "code"]
+                 "function", "arguments", "finish_reason", "error", "reasoning", "x_groq", "code",
+                 "reasoning_details", "annotations", "images", "citations", "refusal", "url"]
             ),
             inner,
             max_size=4,

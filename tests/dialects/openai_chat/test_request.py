@@ -7,11 +7,10 @@ import orjson
 import pytest
 from hypothesis import given, strategies as st
 
+from proxy.dialects.openai_chat.fields import OURS, STRIPPED
 from proxy.dialects.openai_chat.request import (
     DEPTH_MAX,
     FALLBACKS_MAX,
-    OURS,
-    STRIPPED,
     decode_request,
     encode_request,
 )
@@ -267,6 +266,21 @@ def test_encoding_for_one_provider_leaves_the_call_as_it_was() -> None:
     sent(call, "max_completion_tokens", "drop_obfuscation")
 
     assert before == json.dumps(call.body)
+
+
+def test_what_a_request_means_is_read_only_when_asked_for() -> None:
+    call = decoded(messages=[{"role": "user", "content": [{"type": "text"}]}])
+
+    assert "model-1" == sent(call)["model"]
+    with pytest.raises(InvalidRequestError, match=r"\$\.messages\[0\]\.content\[0\]\.text"):
+        call.converse()
+
+
+def test_thinking_that_is_hidden_by_the_old_name_is_still_meant() -> None:
+    thinking = decoded(include_reasoning=False).converse().thinking
+
+    assert thinking is not None
+    assert thinking.exclude
 
 
 def nest(levels: int) -> Any:

@@ -134,7 +134,7 @@ def test_a_choice_that_is_no_object_is_left_as_it_is() -> None:
 @pytest.mark.parametrize(
     ("delta", "reasoning"),
     [({"reasoning_content": "hm"}, "hm"), ({"reasoning": "a", "reasoning_content": "b"}, "a"),
-     ({"reasoning": "a"}, "a"), ({}, None)],
+     ({"reasoning": "a"}, "a"), ({"thinking": "c"}, "c"), ({"thinking": {}}, None), ({}, None)],
 )  # fmt: skip
 def test_reasoning_is_told_under_the_name_openrouter_gives_it(delta: Any, reasoning: Any) -> None:
     choice = a_choice(writing().feed([native(choices=[{"index": 0, "delta": delta}])]))
@@ -270,6 +270,10 @@ def test_events_of_another_dialect_are_composed() -> None:
         "role": "assistant",
         "content": "Hi",
         "reasoning": "hm",
+        "reasoning_details": [
+            {"type": "reasoning.text", "text": "h", "index": 0},
+            {"type": "reasoning.text", "text": "m", "index": 0},
+        ],
         "tool_calls": [
             {
                 "index": 0,
@@ -288,6 +292,53 @@ def test_a_whole_reply_of_another_dialect_is_composed() -> None:
     assert None is whole([Finished("stop", "x")])["choices"][0]["message"]["content"]
     assert "Hi" == whole([Text("Hi")], "completions")["choices"][0]["text"]
     assert "" == whole([Finished("stop", "x")], "completions")["choices"][0]["text"]
+
+
+def test_a_reply_of_another_dialect_that_came_in_pieces_is_one_message() -> None:
+    writer = writing(stream=False)
+    for events in ([Text("H")], [Native("other", {}), Text("i"), Text("b", 1)], FOREIGN[6:]):
+        assert b"" == writer.feed(events)
+    first, second = orjson.loads(writer.feed([BILL]))["choices"]
+
+    assert {"role": "assistant", "content": "Hi", "tool_calls": [
+        {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    ]} == first["message"]  # fmt: skip
+    assert ("tool_calls", "tool_use") == (first["finish_reason"], first["native_finish_reason"])
+    assert ("b", None) == (second["message"]["content"], second["finish_reason"])
+
+
+def test_a_foreign_stream_tells_role_and_finish_once_and_nothing_where_nothing_is_said() -> None:
+    writer = writing()
+    frames: list[list[Event]] = [
+        [Native("other", {}), Started("up", "m")], [Native("other", {}), Text("H")],
+        [Native("other", {}), Text("i")], [Usage()], [Finished("stop", "end_turn")], [Usage()],
+    ]  # fmt: skip
+    sent = [writer.feed(events) for events in frames]
+
+    assert [False, True, True, False, True, False] == [bool(piece) for piece in sent]
+    choices = [a_choice(piece) for piece in sent if piece]
+    assert [{"role": "assistant", "content": "H"}, {"content": "i"}, {}] == [
+        c["delta"] for c in choices
+    ]
+    assert [None, None, "stop"] == [c["finish_reason"] for c in choices]
+
+
+def test_a_failure_in_the_middle_is_told_with_an_error_and_the_end_bug_46() -> None:
+    writer = writing()
+    writer.feed([Text("H")])
+    sent = writer.feed([Failed(UpstreamUnavailableError("gone"))])
+
+    assert sent.endswith(DONE)
+    assert "error" == a_choice(sent.removesuffix(DONE))["finish_reason"]
+
+
+def test_usage_comes_once_with_the_last_chunk_and_in_no_other_bug_43() -> None:
+    writer = writing()
+    told_before = [told(writer.feed(e)) for e in ([Text("H"), Usage()], [Finished("stop", "x")])]
+    last = told(writer.feed([BILL]).removesuffix(DONE))
+
+    assert [False, False] == ["usage" in chunk for chunk in told_before]
+    assert 18 == last["usage"]["total_tokens"]
 
 
 def test_usage_is_told_normalised_with_the_providers_details_and_the_cost() -> None:
@@ -325,3 +376,9 @@ def test_a_reply_nested_deeper_than_can_be_written_is_the_providers_failure(stre
     with pytest.raises(UpstreamUnavailableError, match="too deep"):
         writer.feed([native(choices=[], x=deep)])
         writer.feed([BILL])
+
+
+def test_where_there_is_no_call_an_error_is_its_body() -> None:
+    sent = encode_response(None, None).feed([Failed(UpstreamTimeoutError("late"))])
+
+    assert "late" == orjson.loads(sent)["error"]["message"]

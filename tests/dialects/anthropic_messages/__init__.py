@@ -1,0 +1,1 @@
+"""Tests: dialects/anthropic_messages."""
