@@ -61,5 +61,5 @@ class Dialect(Protocol):
         ...
 
     def encode_response(self, call: Call | None, endpoint: Endpoint | None) -> Encoder:
-        """An encoder for one reply; without a call, of the body of an error (`Failed`) only."""
+        """An encoder for one reply; without an endpoint, of the body of an error (`Failed`) only."""
         ...

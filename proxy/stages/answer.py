@@ -83,5 +83,5 @@ async def refuse(
         fields += b"x-generation-id: %b\r\n" % call.generation_id.encode()
     if gateway.keys:
         fields += CROSS_ORIGIN
-    body = DIALECTS[dialect].encode_response(None, None).feed([Failed(error)])
+    body = DIALECTS[dialect].encode_response(call, None).feed([Failed(error)])
     await downstream.reply(error.status, fields, body)

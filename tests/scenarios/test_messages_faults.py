@@ -51,6 +51,7 @@ def seen_by_messages(reply: Reply) -> Outcome:
     if last["type"] == "error":
         error = last["error"]
         assert {"type", "message", "error_type"} == set(error)
+        assert reply.headers["x-generation-id"] == last["request_id"]
         if not streamed:
             assert KINDS[reply.status] == error["type"]
         status = 504 if error["type"] == "timeout_error" else 502

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import orjson
 
-from proxy.dialects.anthropic_messages.names import NAME
+from proxy.dialects.anthropic_messages.conversing import unmarked
+from proxy.dialects.anthropic_messages.names import NAME, SEAL
 from proxy.dialects.anthropic_messages.turning import refuse, write_turns
 from proxy.errors import InvalidRequestError
 from proxy.model.call import Call
@@ -51,12 +52,44 @@ def encode_request(call: Call, endpoint: Endpoint) -> bytes:
     """Write the body for a provider. Raises: InvalidRequestError with the path."""
     if call.dialect == NAME:
         body = {**call.body, "model": endpoint.upstream_model}
+        body["messages"] = verifiable(as_list(body.get("messages")))
     else:
         body = write_body(call, endpoint, call.converse())
     try:
         return orjson.dumps(body)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(f"The request cannot be encoded as JSON: {error}.") from None
+
+
+def verifiable(messages: list[Json]) -> list[Json]:
+    """The messages without thinking that a model behind another API signed: this one would refuse it.
+
+    Such seals name who can verify them (`blocks.marked`). Unsigned thinking
+    is of the same kind. The same list where there is none.
+    """
+    if not any(map(_has_foreign_seal, messages)):
+        return messages
+    kept: list[Json] = []
+    for message in messages:
+        turn = as_document(message)
+        blocks = [block for block in as_list(turn.get("content")) if not _is_foreign(block)]
+        if not _has_foreign_seal(message):
+            kept.append(message)
+        elif blocks:  # a turn of nothing but such thinking says nothing here
+            kept.append({**turn, "content": blocks})
+    return kept
+
+
+def _has_foreign_seal(message: Json) -> bool:
+    return any(map(_is_foreign, as_list(as_document(message).get("content"))))
+
+
+def _is_foreign(value: Json) -> bool:
+    block = as_document(value)
+    if block.get("type") not in {"thinking", "redacted_thinking"}:
+        return False
+    seal = block.get("signature") or block.get("data")
+    return not isinstance(seal, str) or not seal or unmarked(seal)[0] != SEAL
 
 
 def write_body(call: Call, endpoint: Endpoint, said: Conversation) -> Document:

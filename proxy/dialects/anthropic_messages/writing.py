@@ -234,15 +234,18 @@ def encode(document: Document) -> bytes:
 class Refusing:
     """Encoder of an error's body, where there is no reply."""
 
+    def __init__(self, request_id: str | None) -> None:
+        self._request_id = request_id
+
     def feed(self, events: list[Event]) -> bytes:
         """Encode `Failed`."""
         (failed,) = events
         assert isinstance(failed, Failed)
-        return encode(error_body(failed.error, None))
+        return encode(error_body(failed.error, self._request_id))
 
 
 def encode_response(call: Call | None, endpoint: Endpoint | None) -> Writing | Refusing:
-    """An encoder for one reply; without a call, of an error's body only."""
+    """An encoder for one reply; without an endpoint, of an error's body only."""
     if call is None or endpoint is None:
-        return Refusing()
+        return Refusing(None if call is None else call.generation_id or None)
     return Writing(call, endpoint)

@@ -240,7 +240,7 @@ class Refusing:
 
 
 def encode_response(call: Call | None, endpoint: Endpoint | None) -> Writing | Refusing:
-    """An encoder for one reply; without a call, of an error's body only."""
+    """An encoder for one reply; without an endpoint, of an error's body only."""
     if call is None or endpoint is None:
         return Refusing()
     return Writing(call, endpoint)

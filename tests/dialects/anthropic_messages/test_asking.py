@@ -13,6 +13,7 @@ from proxy.dialects.anthropic_messages.asking import (
     plainer,
 )
 from proxy.dialects.anthropic_messages.names import NAME
+from proxy.dialects.registry import DIALECTS
 from proxy.errors import InvalidRequestError
 from proxy.model.call import Call
 from proxy.model.conversation import (
@@ -281,3 +282,32 @@ def test_a_body_that_cannot_be_written_is_refused() -> None:
         deep = [deep]
     with pytest.raises(InvalidRequestError):
         encode_request(Call(NAME, "messages", {"x": deep}, ()), an_endpoint())
+
+
+THOUGHT = {"type": "thinking", "thinking": "hm", "signature": "c2VhbA=="}
+SEALED = {"type": "redacted_thinking", "data": "c2VhbA=="}
+SAID = {"type": "text", "text": "Yes."}
+
+
+@pytest.mark.parametrize(
+    ("blocks", "kept"),
+    [
+        ([THOUGHT, SEALED, SAID], [THOUGHT, SEALED, SAID]),
+        ([{**THOUGHT, "signature": "openai-responses-v1:abc"}, SAID], [SAID]),
+        ([{**SEALED, "data": "google-gemini-v1:abc"}, SAID], [SAID]),
+        ([{**THOUGHT, "signature": ""}, SAID], [SAID]),
+        ([{"type": "thinking", "thinking": "hm"}, SAID, THOUGHT], [SAID, THOUGHT]),
+        ([{**THOUGHT, "signature": "openai-responses-v1:abc"}], None),
+    ],
+)
+def test_thinking_that_this_api_did_not_sign_is_not_sent_to_it(blocks: Any, kept: Any) -> None:
+    asked = {"role": "user", "content": "Well?"}
+    document = {"model": "m", "max_tokens": 9, "messages": [asked, {"role": "assistant", "content": blocks}, asked]}  # fmt: skip
+    call = DIALECTS[NAME].decode_request(document, "messages")
+    sent = orjson.loads(encode_request(call, an_endpoint()))["messages"]
+
+    assert [
+        asked,
+        *([] if kept is None else [{"role": "assistant", "content": kept}]),
+        asked,
+    ] == sent
