@@ -13,12 +13,11 @@ from proxy.model.meter import Meter
 from proxy.stages.answer import begin, finish, refuse
 from proxy.stages.attempt import Attempt
 from proxy.stages.authorize import authorize
-from proxy.stages.count import count_tokens
 from proxy.stages.enrich import enrich
 from proxy.stages.hold import hold
 from proxy.stages.plan import plan
 from proxy.stages.race import Silence, race
-from proxy.stages.receive import parse, receive
+from proxy.stages.receive import receive
 from proxy.stages.relay import COMMENT, relay
 from proxy.stages.settle import settle
 
@@ -28,8 +27,6 @@ async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surfa
 
     Errors are told to the client here; only what `guard` calls a bug, and cancellation, get past.
     """
-    if surface == "count_tokens":
-        return await _count(gateway, downstream, dialect)
     call: Call | None = None
     offer: Endpoint | None = None
     meter = Meter()
@@ -68,17 +65,6 @@ async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surfa
         ttft_s=meter.first_byte_s,
     )
     return status
-
-
-async def _count(gateway: Gateway, downstream: Downstream, dialect: str) -> int:
-    """How many tokens a request has: nothing is asked of a provider, and nothing charged."""
-    try:
-        authorize(downstream, gateway)
-        await count_tokens(downstream, gateway, dialect, parse)
-    except HedgerowError as error:
-        await refuse(error, downstream, dialect, None, None, gateway)
-        return error.status
-    return 200
 
 
 def _attempt(call: Call, gateway: Gateway, endpoint: Endpoint) -> Attempt:

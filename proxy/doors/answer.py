@@ -8,6 +8,7 @@ import logging
 
 import orjson
 
+from proxy.counting import count
 from proxy.doors.bridge import AsgiApp, bridge
 from proxy.doors.routes import ROUTES
 from proxy.errors import ClientClosedError, GatewayError, HedgerowError
@@ -29,10 +30,12 @@ async def answer(gateway: Gateway, app: AsgiApp, downstream: Downstream) -> None
     head = downstream.head
     route = ROUTES.get(head.path) if head.method == "POST" else None
     try:
-        if route is not None:
-            await exchange(gateway, downstream, *route)
-        else:
+        if route is None:
             await bridge(app, downstream, gateway)
+        elif route[1] == "count_tokens":
+            await count(gateway, downstream, route[0])
+        else:
+            await exchange(gateway, downstream, *route)
     except ClientClosedError:
         raise
     except HedgerowError as error:

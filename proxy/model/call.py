@@ -14,6 +14,15 @@ Surface = Literal["chat", "completions", "messages", "count_tokens"]
 """Which route of a dialect was called; decides the shape of the reply."""
 
 
+STRIPPED = frozenset((
+    "api_base", "base_url", "api_key", "api_version", "api_type", "organization", "extra_headers",
+    "custom_llm_provider", "litellm_params", "aws_access_key_id", "aws_secret_access_key",
+    "aws_session_token", "aws_region_name", "vertex_credentials", "vertex_project", "vertex_location",
+    "azure_ad_token", "proxy", "http_client", "mock_response",
+))  # fmt: skip
+"""Fields that look like routing or credentials: a gateway that forwarded them could be steered."""
+
+
 def nothing_said() -> Conversation:
     """For calls that are never translated."""
     return Conversation([])

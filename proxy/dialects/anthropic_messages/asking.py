@@ -53,6 +53,9 @@ def encode_request(call: Call, endpoint: Endpoint) -> bytes:
     if call.dialect == NAME:
         body = {**call.body, "model": endpoint.upstream_model}
         body["messages"] = verifiable(as_list(body.get("messages")))
+        if call.surface == "count_tokens":  # which refuses what only a reply needs
+            body.pop("max_tokens", None)
+            body.pop("stream", None)
     else:
         body = write_body(call, endpoint, call.converse())
     try:

@@ -244,8 +244,30 @@ def read_usage(raw: Document) -> Usage:
     )
 
 
-def decode_response(call: Call, endpoint: Endpoint, status: int) -> Reading:
+class Counting:
+    """Decoder of the answer to a count."""
+
+    def __init__(self, status: int) -> None:
+        self._status = status
+
+    def feed(self, frame: bytes) -> list[Event]:
+        """Decode the whole body: `Usage` with the prompt's tokens."""
+        try:
+            document: Json = orjson.loads(frame)
+        except orjson.JSONDecodeError:
+            document = None
+        if self._status >= 300:
+            return [Failed(read_error(self._status, document))]
+        tokens = as_document(document).get(INPUT)
+        if not isinstance(tokens, int) or tokens < 0:
+            return [Failed(UpstreamUnavailableError("Provider did not count."))]
+        return [Usage(prompt_tokens=tokens)]
+
+
+def decode_response(call: Call, endpoint: Endpoint, status: int) -> Reading | Counting:
     """A decoder for one reply with this HTTP status."""
+    if call.surface == "count_tokens":
+        return Counting(status)
     return Reading(stream=call.stream, status=status)
 
 

@@ -13,7 +13,7 @@ import msgspec
 from proxy.dialects.anthropic_messages.conversing import converse
 from proxy.dialects.anthropic_messages.names import NAME, headers as default_headers
 from proxy.errors import InvalidRequestError
-from proxy.model.call import Call, Surface
+from proxy.model.call import STRIPPED, Call, Surface
 from proxy.model.dialect import NO_HEADERS
 from proxy.model.document import Document, Json, as_document, as_list
 
@@ -26,13 +26,6 @@ OURS = frozenset((
 ))  # fmt: skip
 """Fields that speak to the gateway: never sent upstream as they are."""
 
-STRIPPED = frozenset((
-    "api_base", "base_url", "api_key", "api_version", "api_type", "organization", "extra_headers",
-    "custom_llm_provider", "litellm_params", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "aws_region_name", "vertex_credentials", "vertex_project", "vertex_location",
-    "azure_ad_token", "proxy", "http_client", "mock_response",
-))  # fmt: skip
-"""Fields that look like routing or credentials: a gateway that forwarded them could be steered."""
 
 WITHHELD = OURS | STRIPPED
 

@@ -6,6 +6,7 @@ Rule 1: a refusal names the path of what is wrong, as the client wrote it.
 import orjson
 
 from proxy.errors import InvalidRequestError
+from proxy.model.call import STRIPPED
 from proxy.model.document import Document, Json
 
 NAME = "openai-chat"
@@ -16,13 +17,6 @@ OURS = frozenset((
 ))  # fmt: skip
 """Fields that speak to the gateway: never sent upstream as they are."""
 
-STRIPPED = frozenset((
-    "api_base", "base_url", "api_key", "api_version", "api_type", "organization", "extra_headers",
-    "custom_llm_provider", "litellm_params", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "aws_region_name", "vertex_credentials", "vertex_project", "vertex_location",
-    "azure_ad_token", "proxy", "http_client", "mock_response",
-))  # fmt: skip
-"""Fields that look like routing or credentials: a gateway that forwarded them could be steered."""
 
 WITHHELD = OURS | STRIPPED
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.rig import Rig, head, rig
+from tests.fakes.messages_scripts import COUNTED
+from tests.rig import SHORT, Rig, head, rig
 
 SERVED = {"a/m": ("synthetic/text",)}
 COUNT = "/api/v1/messages/count_tokens"
@@ -25,6 +26,35 @@ async def test_a_request_is_counted_without_asking_a_provider() -> None:
         assert (200, [], (0, 0)) == (reply.status, r.one.log, r.settled)
         assert 50 < reply.json["input_tokens"] < 150
         assert longer.json["input_tokens"] - reply.json["input_tokens"] > 900
+
+
+async def test_a_provider_of_the_dialect_is_asked_and_nothing_is_charged() -> None:
+    async with rig(SERVED, provider={"dialect": "anthropic-messages"}) as r:
+        reply = await r.raw(asked(max_tokens=5, stream=True))
+        (heard,) = r.one.log
+
+        assert {"input_tokens": COUNTED} == reply.json
+        assert "/v1/messages/count_tokens" == heard.path
+        assert {"model", "messages"} == set(json.loads(heard.body))
+        assert (0, 0) == r.settled
+        await r.quiet()
+
+
+@pytest.mark.parametrize("fault", ["status-500", "reset-before-headers", "garbage-instead", "html"])
+async def test_where_the_provider_fails_it_is_our_estimate(fault: str) -> None:
+    provider = {"dialect": "anthropic-messages"}
+    async with rig({"a/m": (f"fault/{fault}",)}, provider=provider, timeouts=SHORT) as r:
+        reply = await r.raw(asked())
+
+        assert 200 == reply.status
+        assert 50 < reply.json["input_tokens"] < 150
+        await r.quiet()
+
+
+async def test_where_the_provider_refuses_the_request_the_client_is_told() -> None:
+    provider = {"dialect": "anthropic-messages"}
+    async with rig({"a/m": ("fault/status-400",)}, provider=provider) as r:
+        await refused(r, {}, 400, "invalid_request_error")
 
 
 @pytest.mark.parametrize(
