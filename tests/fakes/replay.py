@@ -23,7 +23,7 @@ from tests.fakes.asks import Ask, read_ask
 from tests.fakes.connection import Connection, Served
 from tests.fakes.fault import Fault
 from tests.fakes.framing import Pacing, Steps, counted, pieces_of, streamed
-from tests.fakes.messages_faults import speaks_messages
+from tests.fakes.messages_faults import is_count, speaks_messages
 from tests.fakes.messages_recordings import load_messages_recordings
 from tests.fakes.messages_scripts import MESSAGES_SCRIPTS
 from tests.fakes.recordings import ABSENT, Recording, load_recordings
@@ -98,7 +98,8 @@ class Replay:
             return counted(encode({"object": "list", "data": data}), ask.pacing)
         plays = self._plays.get(ask.model)
         if plays:
-            return self._play(ask, plays.pop(0) if len(plays) > 1 else plays[0])
+            spent = len(plays) > 1 and not is_count(ask)  # a count is no turn
+            return self._play(ask, plays.pop(0) if spent else plays[0])
         return self._named(ask, ask.model)
 
     def _play(self, ask: Ask, play: Play) -> Steps:
