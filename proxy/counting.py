@@ -12,7 +12,7 @@ import orjson
 import trio
 
 from proxy.dialects.registry import DIALECTS
-from proxy.errors import HedgerowError, UpstreamError, UpstreamRefusedError
+from proxy.errors import HedgerowError, ShedError, UpstreamError, UpstreamRefusedError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
 from proxy.model.downstream import Downstream
@@ -62,7 +62,7 @@ async def _ask(call: Call, gateway: Gateway) -> int | None:
         counted = await race(planned, partial(_attempt, call, gateway), Meter(), silence)
     except UpstreamRefusedError:
         raise
-    except UpstreamError:
+    except (UpstreamError, ShedError):
         return None
     return next((e.prompt_tokens for e in counted.events if isinstance(e, Usage)), None)
 

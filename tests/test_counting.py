@@ -51,6 +51,22 @@ async def test_where_the_provider_fails_it_is_our_estimate(fault: str) -> None:
         await r.quiet()
 
 
+async def test_where_no_connection_is_to_be_had_it_is_our_estimate() -> None:
+    limits = {"upstream_connections_max": 1, "upstream_waiters_max": 1}
+    async with rig(
+        {"a/m": ("fault/stall-before-headers",)}, provider={"dialect": "anthropic-messages"},
+        limits=limits, timeouts={**SHORT, "connect": 0.2, "total": 1.5},
+    ) as r, r.client() as busy:  # fmt: skip
+        await busy.send(asked())
+        await r.one.wait_served(1)
+        reply = await r.raw(asked())
+
+        assert 200 == reply.status
+        assert 50 < reply.json["input_tokens"] < 150
+        assert 200 == (await busy.read()).status
+        await r.quiet()
+
+
 async def test_where_the_provider_refuses_the_request_the_client_is_told() -> None:
     provider = {"dialect": "anthropic-messages"}
     async with rig({"a/m": ("fault/status-400",)}, provider=provider) as r:
