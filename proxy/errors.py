@@ -33,6 +33,8 @@ class HedgerowError(Exception):
         self.message = message
         self.metadata = dict(metadata or {})
         self.headers = headers
+        self.routing: Mapping[str, object] | None = None
+        """`openrouter_metadata`, for clients that asked for it."""
 
 
 # --- the client's fault -------------------------------------------------------------------------
@@ -177,6 +179,13 @@ class ShedError(HedgerowError):
     retry: ClassVar[Retry] = "other"
     status = 503
     error_type = "provider_overloaded"
+
+
+class CredentialsBusyError(ShedError):
+    """All our keys at one provider are at their limits, or rest; another provider may serve."""
+
+    status = 429
+    error_type = "rate_limit_exceeded"
 
 
 class ConfigError(HedgerowError):

@@ -3,6 +3,7 @@
 Rule 1: no float holds money. Rule 2: one rounding per charge, half up, at the very end.
 """
 
+import re
 from decimal import Context, Decimal, InvalidOperation
 from typing import NewType
 
@@ -21,6 +22,8 @@ PRICE_USD_MAX = Decimal(1_000_000)
 """Dearest price accepted, USD per million units: a thousand times the dearest one listed in 2026."""
 
 
+PLAIN = re.compile(r"[-+]?[0-9.]+(?:[eE][-+]?[0-9]+)?", re.ASCII)
+"""What a price looks like; Decimal by itself reads underscores, spaces and any script's digits."""
 EXACT = Context(prec=400)
 """Digits enough for any price that is not refused for its length first."""
 PRICE_CHARACTERS_MAX = 100
@@ -34,7 +37,7 @@ def price_from_usd(text: str) -> NanoDollarsPerMillion:
     if len(text) > PRICE_CHARACTERS_MAX:
         raise ValueError(f"a price has at most {PRICE_CHARACTERS_MAX} characters")
     try:
-        usd = Decimal(text)
+        usd = Decimal(text if PLAIN.fullmatch(text) else "")
     except InvalidOperation:
         raise ValueError(f"{text!r} is not a decimal number") from None
     if not usd.is_finite() or not 0 <= usd <= PRICE_USD_MAX:

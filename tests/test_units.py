@@ -26,7 +26,9 @@ def test_a_price_is_read_exactly(text: str, nano: int) -> None:
     assert nano == price_from_usd(text)
 
 
-@pytest.mark.parametrize("text", ["", "two", "nan", "sNaN", "inf", "-inf", "0x10", "1,5", "$2"])
+@pytest.mark.parametrize(
+    "text", ["", "two", "nan", "sNaN", "inf", "-inf", "0x10", "1,5", "$2", "1_0", " 1", "٣"]
+)
 def test_what_is_no_number_is_no_price(text: str) -> None:
     with pytest.raises(ValueError, match=r"is not"):
         price_from_usd(text)

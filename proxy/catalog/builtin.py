@@ -33,6 +33,8 @@ SANDBOX = Provider(
 
 SANDBOX_PRICES = {"fast": ("1.00", "4.00"), "flaky": ("0.60", "2.40"), "slow": ("0.30", "1.20")}
 """Tag -> prompt and completion, USD per million tokens: invented, so that routing can be seen."""
+SANDBOX_PACE = {"fast": (0.02, 200.0), "flaky": (0.1, 65.0), "slow": (0.3, 33.0)}
+"""Tag -> seconds to the first token, tokens per second: what `sandbox.personas` does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ def bare_model(facts: ModelFacts, endpoints: tuple[Endpoint, ...] = ()) -> Model
         supported_parameters=facts.supported_parameters,
         knowledge_cutoff=facts.knowledge_cutoff,
         hugging_face_id=facts.hugging_face_id,
+        distillable=facts.distillable,
     )
 
 
@@ -86,6 +89,8 @@ def sandbox_endpoints(model: ModelFacts, provider: Provider) -> tuple[Endpoint, 
             supported_parameters=model.supported_parameters,
             timeouts=provider.timeouts,
             tag=tag,
+            expected_ttft_s=SANDBOX_PACE[tag][0],
+            expected_throughput=SANDBOX_PACE[tag][1],
         )
         for tag, (prompt, completion) in SANDBOX_PRICES.items()
     )

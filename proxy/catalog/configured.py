@@ -10,8 +10,9 @@ from dataclasses import replace
 from proxy.catalog.builtin import Builtin
 from proxy.catalog.schema import DIALECT_AUTH, QUIRKS, ModelFacts, read_prices
 from proxy.config import DIALECTS, EndpointSettings, ModelSettings, ProviderSettings, Settings
+from proxy.config.settings import CredentialSettings
 from proxy.errors import ConfigError
-from proxy.model.endpoint import Endpoint, Model, Provider, Timeouts
+from proxy.model.endpoint import Credential, Endpoint, Model, Provider, Timeouts
 
 
 def configured_provider(
@@ -51,7 +52,12 @@ def configured_provider(
         dialect=written.dialect or start.dialect,
         base_url=base_url.rstrip("/"),
         api_key=written.api_key or _inherited_key(written, start, environ),
+        credentials=tuple(_credential(one) for one in written.credentials),
+        credential_waiters_max=written.credential_waiters_max,
         auth=written.auth or start.auth,
+        bills_cancelled=start.bills_cancelled
+        if written.bills_cancelled is None
+        else written.bills_cancelled,
         headers=tuple((dict(start.headers) | written.headers).items()),
         quirks=start.quirks if written.quirks is None else frozenset(written.quirks),
         timeouts=written.timeouts.over(base),
@@ -74,7 +80,8 @@ def configured_models(
     usable = {**live, sandbox.id: sandbox}
     for index, written in enumerate(settings.models):
         place = f"models[{index}]"
-        known = _facts(written, builtin.models.get(written.id), place)
+        below = builtin.models.get(written.id)
+        known = _facts(written, below, place)
         yield Model(
             id=known.id,
             name=known.name,
@@ -97,21 +104,41 @@ def configured_models(
             supported_parameters=known.supported_parameters,
             knowledge_cutoff=known.knowledge_cutoff,
             hugging_face_id=known.hugging_face_id,
+            inputs_known=written.input_modalities is not None or below is not None,
+            distillable=known.distillable,
         )
 
 
 def _inherited_key(
     written: ProviderSettings, start: Provider, environ: Mapping[str, str]
 ) -> str | None:
-    """The built-in variable; but no key is asked for where the URL is the operator's own."""
+    """The built-in variable; but no key is asked for where the URL is the operator's own.
+
+    Nor where several keys take its place.
+    """
+    if written.credentials:
+        return None
     if start.api_key is None or written.base_url is None:
         return start.api_key
     return start.api_key if environ.get(start.api_key.removeprefix("env:")) else None
 
 
+def _credential(written: CredentialSettings) -> Credential:
+    return Credential(
+        key=written.key,
+        rpm=written.rpm,
+        tpm=written.tpm,
+        max_concurrency=written.max_concurrency,
+        weight=written.weight,
+    )
+
+
 def _require_variables(provider: Provider, place: str, environ: Mapping[str, str]) -> None:
     references = [("api_key", provider.api_key), ("proxy", provider.proxy)]
     references += [(f"headers.{name}", value) for name, value in provider.headers]
+    references += [
+        (f"credentials[{index}].key", one.key) for index, one in enumerate(provider.credentials)
+    ]
     for key, reference in references:
         name = (
             (reference or "").partition("env:")[2] if (reference or "").startswith("env:") else ""
@@ -150,6 +177,7 @@ def _facts(written: ModelSettings, below: ModelFacts | None, place: str) -> Mode
         supported_parameters=written.supported_parameters or start.supported_parameters,
         knowledge_cutoff=written.knowledge_cutoff or start.knowledge_cutoff,
         hugging_face_id=written.hugging_face_id or start.hugging_face_id,
+        distillable=start.distillable if written.distillable is None else written.distillable,
     )
 
 
@@ -168,4 +196,7 @@ def _endpoint(
         supported_parameters=known.supported_parameters if parameters is None else parameters,
         timeouts=model.timeouts.over(provider.timeouts),
         tag=written.tag,
+        tier=written.tier,
+        expected_ttft_s=written.expected_ttft_s,
+        expected_throughput=written.expected_throughput,
     )

@@ -8,7 +8,7 @@ in `policy.ignore` would send data where the operator forbade it.
 """
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from proxy.catalog.builtin import (
@@ -23,10 +23,12 @@ from proxy.catalog.catalog import Catalog, Listing
 from proxy.catalog.configured import configured_models, configured_provider
 from proxy.catalog.schema import EndpointFacts, ModelFacts, ProviderFacts, read_prices
 from proxy.config import Settings
-from proxy.errors import ConfigError
+from proxy.errors import ConfigError, UnknownModelError
 from proxy.model.endpoint import Endpoint, Model, Provider, Timeouts
 
 NOTHING = Builtin(providers={}, models={})
+ROUTING_SUFFIXES = frozenset(("beta", "exacto", "floor", "nitro"))
+"""Behind a model's name they change no more than who serves it; `policy.suffixes` reads them."""
 
 __all__ = ["build_catalog", "load_builtin"]
 
@@ -51,13 +53,15 @@ def build_catalog(settings: Settings, *, environ: Mapping[str, str]) -> Catalog:
         models.setdefault(facts.id, bare_model(facts, sandbox_endpoints(facts, sandbox)))
     _check_references(settings, builtin, set(models))
     used = {one.provider.id for model in models.values() for one in model.endpoints}
-    return Catalog(
+    catalog = Catalog(
         models=models.values(),
         providers=[*live.values(), *([sandbox] if sandbox.id in used else [])],
         aliases=settings.aliases,
         listings=_listings(builtin, models),
         sandboxed=not live,
     )
+    _check_arms(settings, catalog)
+    return catalog
 
 
 def _live_providers(
@@ -91,6 +95,7 @@ def _builtin_provider(facts: ProviderFacts, timeouts: Timeouts) -> Provider:
         terms_of_service_url=facts.terms_of_service_url,
         status_page_url=facts.status_page_url,
         headquarters=facts.headquarters,
+        bills_cancelled=facts.bills_cancelled,
         retains_prompts=facts.retains_prompts,
         trains_on_prompts=facts.trains_on_prompts,
     )
@@ -124,6 +129,9 @@ def _builtin_endpoint(
         timeouts=provider.timeouts,
         quirks=frozenset(endpoint.quirks),
         tag=endpoint.tag,
+        tier=endpoint.tier,
+        expected_ttft_s=endpoint.expected_ttft_s,
+        expected_throughput=endpoint.expected_throughput,
     )
 
 
@@ -147,9 +155,41 @@ def _check_references(settings: Settings, builtin: Builtin, served: set[str]) ->
 
 def _refuse_unknown(name: str, known: list[str], place: str, what: str) -> None:
     if name not in known:
-        close = difflib.get_close_matches(name, known, n=1)
-        hint = f'; the nearest known one is "{close[0]}"' if close else ""
-        raise ConfigError(f"{place}: no {what} {name!r}{hint}")
+        raise ConfigError(f"{place}: no {what} {name!r}{_nearest(name, known)}")
+
+
+def _nearest(name: str, known: Iterable[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f'; the nearest known one is "{close[0]}"' if close else ""
+
+
+def _check_arms(settings: Settings, catalog: Catalog) -> None:
+    """Refuse arms that nothing serves: an experiment that lacks one measures something else."""
+    needs = {listing.model.id: listing.needs for listing in catalog.all_models}
+    for name, experiment in settings.experiments.items():
+        for index, arm in enumerate(experiment.arms):
+            bare = ":".join(word for word in arm.model.split(":") if word not in ROUTING_SUFFIXES)
+            if arm.model in catalog.models or _is_served(bare, catalog):
+                continue
+            target = settings.aliases.get(bare, bare)
+            keys = " or ".join(needs.get(target, ()))
+            why = f"; a key in {keys} would" if keys else _nearest(bare, needs)
+            raise ConfigError(
+                f"experiments.{name}.arms[{index}].model: nothing serves {target!r}{why}"
+            )
+
+
+def _is_served(name: str, catalog: Catalog) -> bool:
+    """Whether a client's name without routing suffixes leads to one model; variants are of a model."""
+    try:
+        catalog.resolve(name)
+    except UnknownModelError:
+        base, _, variant = name.rpartition(":")
+        try:
+            return f"{catalog.resolve(base).id}:{variant}" in catalog.models
+        except UnknownModelError:
+            return False
+    return True
 
 
 def _listings(builtin: Builtin, served: Mapping[str, Model]) -> list[Listing]:

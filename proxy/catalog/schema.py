@@ -10,7 +10,7 @@ from typing import Literal
 import msgspec
 
 from proxy.config import Auth, PriceSettings
-from proxy.model.endpoint import Prices
+from proxy.model.endpoint import Prices, Tier
 from proxy.units import NanoDollarsPerMillion, price_from_usd
 
 DIALECT_AUTH: dict[str, Auth] = {"anthropic-messages": "x-api-key"}
@@ -61,6 +61,10 @@ class EndpointFacts(Table, frozen=True):
     quirks: tuple[str, ...] = ()
     """Deviations of this model, besides its provider's."""
     tag: str = ""
+    tier: Tier | None = None
+    """Service tier that these prices are for."""
+    expected_ttft_s: float | None = None
+    expected_throughput: float | None = None
 
 
 class ProviderFacts(Table, frozen=True):
@@ -85,6 +89,8 @@ class ProviderFacts(Table, frozen=True):
     """None: not known, treated as True where it matters."""
     trains_on_prompts: bool | None = None
     """None: not known, treated as True where it matters."""
+    bills_cancelled: bool = False
+    """It is known to bill a stream in full that was cancelled."""
     auth: Auth = "bearer"
     """In which header field the key is sent."""
     headers: dict[str, str] = {}
@@ -112,6 +118,7 @@ class ModelFacts(Table, frozen=True):
     supported_parameters: tuple[str, ...] = ()
     knowledge_cutoff: str | None = None
     hugging_face_id: str | None = None
+    distillable: bool | None = None
 
 
 class ModelFile(Table, frozen=True):

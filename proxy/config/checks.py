@@ -32,6 +32,12 @@ _WORD = re.compile(r"[!-~]{1,256}")
 FRAMING_HEADERS = {"host", "content-length", "transfer-encoding", "connection", "expect", "te"}
 SECRET_HEADERS = {"authorization", "proxy-authorization", "x-api-key", "api-key", "cookie"}
 RESERVED_PROVIDERS = {"sandbox"}
+SPLIT_PREFIX = "split/"
+"""Begins the name of a model by which clients ask for an experiment."""
+REQUEST_PREFIX = "request-"
+"""Begins the names of experiments that requests bring along."""
+EXPERIMENTS_MAX = 16
+"""Each has results and series by arm, of which it has as many at most."""
 
 
 class Complaint(Exception):  # noqa: N818 - it becomes a ConfigError once the file's name is known
@@ -49,14 +55,21 @@ def refuse_plain_secrets(document: Document) -> None:
     Raises: Complaint.
     """
     for name, provider in as_document(document.get("providers")).items():
-        key = as_document(provider).get("api_key")
-        if isinstance(key, str) and not _REFERENCE.fullmatch(key):
-            problem = 'a secret is never written here: say "env:NAME" or "file:PATH"'
-            raise Complaint(f"providers.{name}.api_key", problem)
+        written = as_document(provider)
+        _refuse_plain_secret(written.get("api_key"), f"providers.{name}.api_key")
+        for index, one in enumerate(as_list(written.get("credentials"))):
+            place = f"providers.{name}.credentials[{index}]"
+            _refuse_plain_secret(one, place)  # keys without their tables: still a secret
+            _refuse_plain_secret(as_document(one).get("key"), f"{place}.key")
     for index, key in enumerate(as_list(as_document(document.get("auth")).get("keys"))):
         if isinstance(key, str) and not (_KEY_HASH.fullmatch(key) or _is_variable(key)):
             problem = 'say "sha256:<64 hexadecimal digits of the key\'s hash>" or "env:NAME"'
             raise Complaint(f"auth.keys[{index}]", problem)
+
+
+def _refuse_plain_secret(text: object, place: str) -> None:
+    if isinstance(text, str) and not _REFERENCE.fullmatch(text):
+        raise Complaint(place, 'a secret is never written here: say "env:NAME" or "file:PATH"')
 
 
 def check_settings(settings: Settings) -> None:
@@ -71,6 +84,7 @@ def check_settings(settings: Settings) -> None:
         raise Complaint("auth.key_prefix", "1..32 letters, digits, - and _")
     for part in ("prompt", "completion"):
         _check_price(getattr(settings.policy.max_price, part), f"policy.max_price.{part}")
+    _check_amount(settings.hedging.cost_max, "hedging.cost_max")
     for name, provider in settings.providers.items():
         _check_provider(name, provider, f"providers.{name}")
     seen: set[str] = set()
@@ -80,6 +94,7 @@ def check_settings(settings: Settings) -> None:
         seen.add(model.id)
         _check_model(model, f"models[{index}]")
     _check_aliases(settings, seen)
+    _check_experiments(settings, seen)
 
 
 def _check_server(settings: Settings) -> None:
@@ -122,6 +137,17 @@ def _check_provider(name: str, provider: ProviderSettings, place: str) -> None:
         _check_proxy(provider.proxy or "", f"{place}.proxy")
     for header, value in provider.headers.items():
         _check_header(header, value, f"{place}.headers.{header}")
+    _check_credentials(provider, place)
+
+
+def _check_credentials(provider: ProviderSettings, place: str) -> None:
+    if provider.credentials and provider.api_key is not None:
+        raise Complaint(f"{place}.credentials", "takes the place of api_key: say one of the two")
+    seen: set[str] = set()
+    for index, one in enumerate(provider.credentials):
+        if one.key in seen:
+            raise Complaint(f"{place}.credentials[{index}].key", f"{one.key!r} is listed twice")
+        seen.add(one.key)
 
 
 def _check_proxy(text: str, place: str) -> None:
@@ -176,6 +202,13 @@ def _check_price(text: str | None, place: str) -> int:
         raise Complaint(place, str(error)) from None
 
 
+def _check_amount(text: str, place: str) -> None:
+    try:
+        price_from_usd(text)
+    except ValueError:
+        raise Complaint(place, 'say USD as a decimal, no finer than 1e-9: "0.05"') from None
+
+
 def _check_aliases(settings: Settings, models: set[str]) -> None:
     for alias, target in settings.aliases.items():
         place = f"aliases.{alias}"
@@ -187,6 +220,27 @@ def _check_aliases(settings: Settings, models: set[str]) -> None:
             raise Complaint(place, "names another alias; name the model itself")
         if settings.catalog == "none" and target not in models:
             raise Complaint(place, f"{target!r} is not the id of a model")
+
+
+def _check_experiments(settings: Settings, models: set[str]) -> None:
+    if len(settings.experiments) > EXPERIMENTS_MAX:
+        raise Complaint("experiments", f"at most {EXPERIMENTS_MAX} at a time")
+    for name, experiment in settings.experiments.items():
+        place, model = f"experiments.{name}", f"{SPLIT_PREFIX}{name}"
+        if not _PROVIDER_ID.fullmatch(name):
+            raise Complaint(place, "a name has lower case letters, digits, '.', '_' and '-'")
+        if name.startswith(REQUEST_PREFIX):
+            raise Complaint(place, "this name is reserved for experiments of requests")
+        if model in models or model in settings.aliases:
+            raise Complaint(place, f"{model!r} is already the name of a model")
+        seen: set[str] = set()
+        for index, arm in enumerate(experiment.arms):
+            inner = f"{place}.arms[{index}].model"
+            if not _WORD.fullmatch(arm.model) or arm.model.startswith(SPLIT_PREFIX):
+                raise Complaint(inner, "an arm is a model, not an experiment")
+            if arm.model in seen:
+                raise Complaint(inner, f"{arm.model!r} is listed twice")
+            seen.add(arm.model)
 
 
 def _url(text: str, place: str) -> SplitResult:

@@ -9,7 +9,7 @@ from typing import Annotated, Literal, TypeAlias
 import msgspec
 from msgspec import Meta
 
-from proxy.model.endpoint import Timeouts
+from proxy.model.endpoint import Tier, Timeouts
 from proxy.units import Seconds
 
 DIALECTS = ("openai-chat", "anthropic-messages")
@@ -18,6 +18,7 @@ DIALECTS = ("openai-chat", "anthropic-messages")
 SPAN_MAX_S = 604_800
 """Longest deadline accepted: a week, seconds."""
 Span: TypeAlias = Annotated[float, Meta(gt=0, le=SPAN_MAX_S)]
+Share: TypeAlias = Annotated[float, Meta(gt=0, le=1)]
 Count: TypeAlias = Annotated[int, Meta(ge=1, le=1 << 40)]
 Attempts: TypeAlias = Annotated[int, Meta(ge=1, le=3)]
 Tokens: TypeAlias = Annotated[int, Meta(ge=1, le=1_000_000_000)]
@@ -172,6 +173,96 @@ class LimitSettings(Table, frozen=True):
     """Time requests in progress get when we stop."""
 
 
+class HealthSettings(Table, frozen=True):
+    """When an endpoint is left alone, and for how long."""
+
+    failures_max: Annotated[int, Meta(ge=1, le=1_000)] = 5
+    """Failures in a row that open an endpoint's breaker."""
+    failure_share_max: Share = 0.5
+    """Share of failures within 10 s that opens it, where there were at least `samples_min` ends."""
+    samples_min: Annotated[int, Meta(ge=1, le=1_000_000)] = 20
+    rest_s: Span = 30.0
+    """First rest; the n-th in a row is n times as long."""
+    rest_max_s: Span = 300.0
+    ejected_share_max: Share = 0.5
+    """Share of a model's endpoints that breakers may rest at a time."""
+    retry_after_max_s: Span = 60.0
+    """Longest rest that a provider's Retry-After is granted."""
+    trouble_s: Span = 30.0
+    """How long an endpoint with trouble is asked after those without."""
+
+
+class RetrySettings(Table, frozen=True):
+    """How much attempts beyond the first may add to the traffic."""
+
+    budget_share: Annotated[float, Meta(ge=0, le=1)] = 0.2
+    """Of the requests of the last 10 s."""
+    budget_per_s: Annotated[float, Meta(ge=0, le=1_000_000)] = 10.0
+    """Besides, per second, so that little traffic can retry as well."""
+
+
+class HedgingSettings(Table, frozen=True):
+    """When a second attempt is started because of the first one's silence, and what that may cost."""
+
+    enabled: bool = True
+    budget_share: Annotated[float, Meta(ge=0, le=0.5)] = 0.05
+    """Second attempts that silence may start, as a share of the requests; also sets the delay, to the
+    percentile 100 (1 - share) of the endpoint's time to the first token."""
+    budget_burst: Annotated[int, Meta(ge=1, le=1_000)] = 10
+    """Most that can be saved up."""
+    budget_per_s: Annotated[float, Meta(ge=0, le=1_000)] = 1.0
+    """At least so many per second, so that little traffic is hedged as well."""
+    floor_s: Span = 0.2
+    """Never sooner than this, nor than `floor_medians` times the endpoint's median."""
+    floor_medians: Annotated[float, Meta(ge=1, le=100)] = 1.5
+    cap_s: Span = 4.0
+    """Never later than this."""
+    cap_reasoning_s: Span = 8.0
+    """The same for requests that ask for reasoning."""
+    default_s: Span = 2.5
+    """Where neither the endpoint nor its provider has `samples_min` samples."""
+    samples_min: Annotated[int, Meta(ge=1, le=1_000_000)] = 100
+    cost_share_max: Annotated[float, Meta(ge=0, le=1)] = 0.02
+    """Cost of second attempts, as a share of what was spent in the last 24 h."""
+    cost_max: str = "0.05"
+    """Cost of one request's second attempt, USD."""
+    late_share_max: Share = 0.2
+    """Share of the last 200 requests that waited beyond their delay, from which nothing is hedged."""
+    resting_share_max: Share = 0.3
+    """Share of a model's endpoints that rest, from which it is not hedged."""
+    race_max: Annotated[int, Meta(ge=1, le=3)] = 2
+    """Most attempts that a request may start together (`provider.race`); 1: none."""
+
+
+class CredentialSettings(Table, frozen=True):
+    """One of several keys of a provider."""
+
+    key: str
+    """ "env:NAME" or "file:PATH"."""
+    rpm: Count | None = None
+    """Requests sent within any 60 s; None: no limit of ours."""
+    tpm: Count | None = None
+    """Tokens (estimated prompt and output cap) sent within any 60 s."""
+    max_concurrency: Count | None = None
+    """Requests in progress."""
+    weight: Annotated[float, Meta(gt=0, le=1_000_000)] = 1.0
+    """Share of the requests, as long as there is a choice."""
+
+
+class ArmSettings(Table, frozen=True):
+    """One arm of an experiment."""
+
+    model: str
+    """Any name a client could use, suffixes included."""
+    weight: Annotated[float, Meta(gt=0, le=1_000_000)] = 1.0
+
+
+class ExperimentSettings(Table, frozen=True):
+    """A split of traffic over models; clients ask for the model `split/NAME`."""
+
+    arms: Annotated[tuple[ArmSettings, ...], Meta(min_length=1, max_length=16)]
+
+
 class ProviderSettings(Table, frozen=True):
     """A provider, or what to change in a built-in one of the same id."""
 
@@ -181,6 +272,12 @@ class ProviderSettings(Table, frozen=True):
     """http(s) URL up to the version, such as ".../v1"; None: the built-in one's."""
     api_key: str | None = None
     """ "env:NAME" or "file:PATH"; None: the built-in one's variable, else no key is sent."""
+    credentials: tuple[CredentialSettings, ...] = ()
+    """Several keys instead of `api_key`: each request is sent with one of them."""
+    credential_waiters_max: Count = 100
+    """Requests that may wait for a key below its limits, each for its `connect` deadline; more: 429."""
+    bills_cancelled: bool | None = None
+    """Whether streams that are cancelled are billed in full; None: as the built-in one, else no."""
     auth: Auth | None = None
     """In which header field the key is sent; None: as the built-in one, else as its dialect has it."""
     name: str | None = None
@@ -228,6 +325,12 @@ class EndpointSettings(Table, frozen=True):
     """None: the model's."""
     tag: str = ""
     """Distinguishes several endpoints of one provider for this model."""
+    tier: Tier | None = None
+    """Service tier that these prices are for; None: the usual one."""
+    expected_ttft_s: Span | None = msgspec.field(default=None, name="expected_ttft")
+    """Time to the first token to expect until there are samples, seconds."""
+    expected_throughput: Annotated[float, Meta(gt=0, le=1_000_000)] | None = None
+    """The same, output tokens per second."""
 
 
 class ModelSettings(Table, frozen=True):
@@ -247,6 +350,8 @@ class ModelSettings(Table, frozen=True):
     knowledge_cutoff: str | None = None
     hugging_face_id: str | None = None
     supported_parameters: tuple[str, ...] | None = None
+    distillable: bool | None = None
+    """Whether its author allows other models to be trained on its output."""
     timeouts: TimeoutSettings = TimeoutSettings()
 
 
@@ -258,6 +363,10 @@ class Settings(Table, frozen=True):
     policy: PolicySettings = PolicySettings()
     timeouts: TimeoutSettings = TimeoutSettings()
     limits: LimitSettings = LimitSettings()
+    health: HealthSettings = HealthSettings()
+    retries: RetrySettings = RetrySettings()
+    hedging: HedgingSettings = HedgingSettings()
+    experiments: dict[str, ExperimentSettings] = {}
     providers: dict[str, ProviderSettings] = {}
     models: tuple[ModelSettings, ...] = ()
     aliases: dict[str, str] = {}

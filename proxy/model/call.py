@@ -8,6 +8,7 @@ import msgspec
 
 from proxy.model.conversation import Conversation
 from proxy.model.document import Document
+from proxy.model.explanation import Explanation
 from proxy.units import Seconds
 
 Surface = Literal["chat", "completions", "messages", "count_tokens"]
@@ -21,6 +22,13 @@ STRIPPED = frozenset((
     "azure_ad_token", "proxy", "http_client", "mock_response",
 ))  # fmt: skip
 """Fields that look like routing or credentials: a gateway that forwarded them could be steered."""
+
+
+GUARDED = STRIPPED | {
+    "model", "models", "messages", "prompt", "system", "stream", "stream_options", "n", "best_of",
+    "max_tokens", "max_completion_tokens",
+}  # fmt: skip
+"""Fields that `provider.options` cannot set: who is asked, what, and how much it may cost."""
 
 
 def nothing_said() -> Conversation:
@@ -50,6 +58,24 @@ class Call:
     """Header lines for a provider of the same dialect, by what the client said."""
     preferences: Document = field(default_factory=dict)
     """The `provider` object of the request."""
+    options: dict[str, Document] = field(default_factory=dict)
+    """`provider.options`: body fields by provider id, for that provider only."""
+    ours: Document = field(default_factory=dict)
+    """Other fields that speak to the gateway: route, weights, session_id, debug, …"""
+    session: str = ""
+    """The conversation's own name: `session_id`, `x-session-id` or `prompt_cache_key`."""
+    requested: str = ""
+    """The first model as the client named it, also where an experiment chose another."""
+    sticky: str = ""
+    """Key under which the endpoint that serves is remembered; empty: it is not."""
+    arm: str = ""
+    """ "experiment/arm" whose results this call counts for; empty: none."""
+    explained: bool = False
+    """Whether the client asked for `openrouter_metadata`."""
+    explanation: Explanation | None = None
+    """Then why it was planned as it was."""
+    echoes: list[bytes] | None = None
+    """Bodies as they were sent to providers, where the client asked to see them; None: it did not."""
     generation_id: str = ""
     """"gen-<unix seconds>-<20 characters>"."""
     created: int = 0
@@ -65,3 +91,9 @@ class Caller(msgspec.Struct, frozen=True):
     """Ledger account; "open" where there are no keys."""
     key_hash: str = ""
     """SHA-256 of the key, hexadecimal; empty in open mode."""
+
+
+def with_options(call: Call, provider: str, body: Document) -> Document:
+    """`body` with what the client wants that very provider to get."""
+    own = {k: v for k, v in call.options.get(provider, {}).items() if k not in GUARDED}
+    return {**body, **own}

@@ -20,5 +20,7 @@ def error_object(error: HedgerowError) -> Document:
 
 
 def error_document(error: HedgerowError) -> Document:
-    """The whole body of an error reply."""
-    return {"error": error_object(error)}
+    """The whole body of an error reply, with how it was routed where the client asked for that."""
+    if error.routing is None or isinstance(error, MASKED_KINDS):
+        return {"error": error_object(error)}
+    return {"error": error_object(error), "openrouter_metadata": cast("Document", error.routing)}

@@ -152,6 +152,15 @@ class Charged:
     cost: NanoDollars
     prompt_cost: NanoDollars
     completion_cost: NanoDollars
+    routing: Document | None = None
+    """`openrouter_metadata`, for clients that asked for it."""
+
+
+@dataclass(slots=True)
+class Echoed:
+    """The body that a provider was sent, for a client that asked to see it; made by us."""
+
+    body: Document
 
 
 @dataclass(slots=True)
@@ -161,5 +170,5 @@ class Ended:
 
 Event: TypeAlias = (
     Native | Started | Text | Reasoning | ReasoningSealed | Refusal | Citation | Image | ToolCall
-    | Usage | Finished | Failed | Charged | Ended
+    | Usage | Finished | Failed | Charged | Echoed | Ended
 )  # fmt: skip

@@ -10,7 +10,8 @@ from proxy.model.dialect import Encoder
 from proxy.model.downstream import Buffer
 from proxy.model.endpoint import Endpoint
 from proxy.model.event import Event
-from proxy.model.meter import Delivered
+from proxy.model.meter import CostBasis, Delivered
+from proxy.units import Seconds
 
 
 class Reply(Protocol):
@@ -58,6 +59,21 @@ class Opened:
     """Not streamed: the whole reply."""
     waited_s: float = 0.0
     """Request sent -> these bytes received, seconds."""
+    sent_at: Seconds = Seconds(0.0)
+    """On the monotonic clock."""
+
+
+class Owed(msgspec.Struct, frozen=True):
+    """What a provider is owed for one attempt."""
+
+    basis: CostBasis = "none"
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cost: int = 0
+    """Nano-dollars."""
+
+
+NOTHING = Owed()
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -69,3 +85,20 @@ class Failure(msgspec.Struct, frozen=True):
     """The provider's own hint, seconds."""
     waited_s: float = 0.0
     """How long the attempt took, seconds."""
+    began_at: Seconds = Seconds(0.0)
+    """On the monotonic clock."""
+    sent: bool = False
+    """The provider may have seen the request; if not, another attempt costs nothing."""
+    owed: Owed = NOTHING
+    """What it costs nevertheless."""
+
+
+class Dropped(msgspec.Struct, frozen=True):
+    """An attempt that we ended: another one won, or nobody waits any more."""
+
+    endpoint: Endpoint
+    began_at: Seconds
+    """On the monotonic clock."""
+    waited_s: float
+    """How long it took, seconds."""
+    owed: Owed

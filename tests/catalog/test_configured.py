@@ -11,8 +11,9 @@ from proxy.config import (
     ProviderSettings,
     Settings,
 )
+from proxy.config.settings import CredentialSettings
 from proxy.errors import ConfigError
-from proxy.model.endpoint import Model, Provider, Timeouts
+from proxy.model.endpoint import Credential, Model, Provider, Timeouts
 
 GROQ = Provider(
     id="groq",
@@ -173,3 +174,22 @@ def test_a_model_that_nothing_can_serve_is_refused(name: str, model: str, expect
         models(ModelSettings(id=model, endpoints=(endpoint(name),)))
 
     assert caught.value.message.startswith(expected)
+
+
+def test_several_keys_take_the_place_of_the_builtin_one() -> None:
+    written = ProviderSettings(
+        credentials=(
+            CredentialSettings(key="env:A", rpm=1, tpm=2, max_concurrency=3, weight=4.0),
+            CredentialSettings(key="file:/run/key"),
+        ),
+        credential_waiters_max=7,
+    )
+    made = provider(written, GROQ, A="k", GROQ_API_KEY="k")
+
+    assert (None, 7) == (made.api_key, made.credential_waiters_max)
+    assert (Credential("env:A", 1, 2, 3, 4.0), Credential("file:/run/key")) == made.credentials
+    with pytest.raises(ConfigError) as caught:
+        provider(written, GROQ, GROQ_API_KEY="k")
+    assert caught.value.message == (
+        "providers.groq.credentials[0].key: the environment variable A is not set"
+    )

@@ -3,10 +3,11 @@
 import pytest
 
 from proxy.catalog.catalog import Catalog
-from proxy.catalog.loader import build_catalog
+from proxy.catalog.loader import ROUTING_SUFFIXES, build_catalog
 from proxy.config import parse_settings
 from proxy.errors import ConfigError
 from proxy.model.document import Document, Json
+from proxy.policy.suffixes import IGNORED, SORTING
 
 OWN: Document = {"base_url": "http://127.0.0.1:9/v1/"}
 
@@ -148,3 +149,53 @@ def test_an_alias_of_a_model_that_is_not_served_is_unknown_but_no_error() -> Non
     catalog = build({"aliases": {"smart": "openai/gpt-4o"}}, GROQ_API_KEY="k")
 
     assert "openai/gpt-4o" not in catalog.models
+
+
+def split(*models: str, **more: Json) -> Document:
+    return {"experiments": {"t": {"arms": [{"model": model} for model in models]}}, **more}
+
+
+def test_an_arm_may_be_named_as_clients_name_models() -> None:
+    names = ("openai/gpt-4o", "gpt-4o", "openai/gpt-4o:nitro", "smart", "smart:floor:nitro")
+
+    build(split(*names, aliases={"smart": "openai/gpt-4o"}))
+    build(split("openai/gpt-4o"), OPENAI_API_KEY="k")
+
+
+def test_an_arm_may_be_a_variant_that_there_is() -> None:
+    models: list[Json] = [
+        served("own", name) for name in ("own/m", "own/m:free", "own/n:nitro", "own/o:8b")
+    ]
+    names = ("own/m:free:nitro", "m:nitro:free", "own/n:nitro", "own/o:8b:floor")
+
+    build(split(*names, providers={"own": OWN}, models=models))
+
+
+@pytest.mark.parametrize(
+    ("model", "problem"),
+    [
+        ("openai/gpt-4p", "nothing serves 'openai/gpt-4p'; the nearest known one is \"openai/gpt-"),
+        ("?:nitro", "nothing serves '?'"),
+        ("groq/none:free", "nothing serves 'groq/none:free'"),
+        ("llama-3.3-70b-instruct:nitor", "nothing serves 'llama-3.3-70b-instruct:nitor'; the near"),
+        ("llama-3.3-70b-instruct:free", "nothing serves 'llama-3.3-70b-instruct:free'; the near"),
+        ("openai/gpt-4o", "nothing serves 'openai/gpt-4o'; a key in OPENAI_API_KEY or OPENROUTER"),
+        ("smart:nitro", "nothing serves 'openai/gpt-4o'; a key in OPENAI_API_KEY or OPENROUTER"),
+    ],
+)
+def test_an_arm_that_nothing_serves_is_refused(model: str, problem: str) -> None:
+    arms = split("meta-llama/llama-3.3-70b-instruct", model, aliases={"smart": "openai/gpt-4o"})
+    with pytest.raises(ConfigError) as caught:
+        build(arms, GROQ_API_KEY="k")
+
+    assert caught.value.message.startswith(f"experiments.t.arms[1].model: {problem}")
+
+
+def test_an_arm_whose_name_several_models_share_is_refused() -> None:
+    models: list[Json] = [served("own", "a/same"), served("own", "b/same")]
+    with pytest.raises(ConfigError, match="nothing serves 'same'"):
+        build(split("same", providers={"own": OWN}, models=models))
+
+
+def test_suffixes_that_route_are_those_that_planning_knows() -> None:
+    assert ROUTING_SUFFIXES == SORTING | IGNORED

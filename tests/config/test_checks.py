@@ -6,8 +6,12 @@ import pytest
 
 from proxy.config.checks import Complaint, check_settings, refuse_plain_secrets
 from proxy.config.settings import (
+    ArmSettings,
     AuthSettings,
+    CredentialSettings,
     EndpointSettings,
+    ExperimentSettings,
+    HedgingSettings,
     MaxPriceSettings,
     ModelSettings,
     PolicySettings,
@@ -16,6 +20,7 @@ from proxy.config.settings import (
     ServerSettings,
     Settings,
 )
+from proxy.model.document import Json
 
 GOOD: Final = PriceSettings(prompt="1", completion="2", cache_read="0.5")
 
@@ -108,6 +113,9 @@ def test_a_bad_url_is_refused_and_no_password_is_repeated(url: str) -> None:
         (providers(headers={"Authorization": "Bearer x"}), "providers.p.headers.Authorization"),
         (Settings(policy=PolicySettings(max_price=MaxPriceSettings(completion="x"))),
          "policy.max_price.completion"),
+        (Settings(hedging=HedgingSettings(cost_max="a lot")), "hedging.cost_max"),
+        (Settings(hedging=HedgingSettings(cost_max="-0.01")), "hedging.cost_max"),
+        (Settings(hedging=HedgingSettings(cost_max="NaN")), "hedging.cost_max"),
         (Settings(models=(model(), model())), "models[1].id"),
         (Settings(models=(model(name="gpt-4o"),)), "models[0].id"),
         (Settings(models=(ModelSettings(id="a/b", endpoints=()),)), "models[0].endpoints"),
@@ -153,3 +161,68 @@ def test_a_plain_gateway_key_is_refused(key: str) -> None:
 def test_references_and_foreign_types_are_left_alone() -> None:
     refuse_plain_secrets({"providers": {"p": {"api_key": "env:A"}, "q": {"api_key": 3}, "r": 1}})
     refuse_plain_secrets({"providers": {"p": {"api_key": "file:/run/key"}}, "auth": 3})
+
+
+# --- several keys ----------------------------------------------------------------------------------
+@pytest.mark.parametrize(
+    ("written", "key"),
+    [
+        ([{"key": "env:A"}, {"key": "sk-very-secret"}], "providers.p.credentials[1].key"),
+        (["sk-very-secret"], "providers.p.credentials[0]"),
+    ],
+)
+def test_plain_secrets_among_several_keys_are_refused_and_not_repeated(
+    written: list[Json], key: str
+) -> None:
+    with pytest.raises(Complaint) as caught:
+        refuse_plain_secrets({"providers": {"p": {"credentials": written}}})
+
+    assert key == caught.value.key
+    assert "secret" not in caught.value.problem.replace("a secret is never", "")
+
+
+def test_references_among_several_keys_pass() -> None:
+    written: list[Json] = [{"key": "env:A"}, {"key": "file:/run/key"}, {"key": 3}, 4]
+    refuse_plain_secrets({"providers": {"p": {"credentials": written}}})
+
+
+def several(*keys: str, api_key: str | None = None) -> Settings:
+    credentials = tuple(CredentialSettings(key=key) for key in keys)
+    return Settings(providers={"p": ProviderSettings(api_key=api_key, credentials=credentials)})
+
+
+def test_several_keys_stand_in_for_the_one_and_each_is_listed_once() -> None:
+    check_settings(several("env:A", "env:B"))
+
+    assert "providers.p.credentials" == place(several("env:A", api_key="env:B"))
+    assert "providers.p.credentials[2].key" == place(several("env:A", "env:B", "env:A"))
+
+
+# --- experiments -----------------------------------------------------------------------------------
+def experiment(*arms: str) -> ExperimentSettings:
+    return ExperimentSettings(arms=tuple(ArmSettings(model=arm) for arm in arms))
+
+
+SOUND: Final = experiment("openai/gpt-4o", "gpt-4o:nitro")
+
+
+def test_sound_experiments_pass() -> None:
+    check_settings(Settings(experiments={"tone-2": SOUND, "b": SOUND}))
+
+
+@pytest.mark.parametrize(
+    ("settings", "key"),
+    [
+        (Settings(experiments={"To/ne": SOUND}), "experiments.To/ne"),
+        (Settings(experiments={"tone:x": SOUND}), "experiments.tone:x"),
+        (Settings(experiments={"request-1": SOUND}), "experiments.request-1"),
+        (Settings(experiments={"t": SOUND}, aliases={"split/t": "a/b"}), "experiments.t"),
+        (Settings(experiments={"t": SOUND}, models=(model(name="split/t"),)), "experiments.t"),
+        (Settings(experiments={"t": experiment("a/b", "")}), "experiments.t.arms[1].model"),
+        (Settings(experiments={"t": experiment("split/u")}), "experiments.t.arms[0].model"),
+        (Settings(experiments={"t": experiment("a/b", "c", "a/b")}), "experiments.t.arms[2].model"),
+        (Settings(experiments={f"t{n}": SOUND for n in range(17)}), "experiments"),
+    ],
+)
+def test_unusable_experiments_are_refused(settings: Settings, key: str) -> None:
+    assert key == place(settings)
