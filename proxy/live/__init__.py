@@ -1,0 +1,1 @@
+"""The present: latency histograms, health, retry budget, sticky routes, experiments."""
