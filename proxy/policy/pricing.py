@@ -23,14 +23,19 @@ def bill(usage: Usage, prices: Prices) -> Charged:
     return Charged(usage, cost, prompt_cost, NanoDollars(cost - prompt_cost))
 
 
-def worst_case(call: Call, endpoint: Endpoint) -> NanoDollars:
-    """The most that `call` can cost at `endpoint`: no token is shorter than a byte."""
-    prompt = min(call.prompt_bytes, endpoint.context_length)
-    output = call.output_tokens_max or endpoint.output_tokens_max or endpoint.context_length
-    output *= max(as_count(call.body.get("n")), as_count(call.body.get("best_of")), 1)
-    prices = endpoint.prices
-    dearest = max(prices.prompt, prices.cache_write or 0, prices.cache_read or 0)
-    return _rounded(prompt * dearest + output * prices.completion + prices.request)
+def worst_case(call: Call, *endpoints: Endpoint) -> NanoDollars:
+    """The most that `call` can cost at the dearest of `endpoints`: no token is shorter than a byte."""
+    body, cap, most = call.body, call.output_tokens_max, 0
+    choices = 1
+    if "n" in body or "best_of" in body:
+        choices = max(as_count(body.get("n")), as_count(body.get("best_of")), 1)
+    for endpoint in endpoints:
+        prices, context = endpoint.prices, endpoint.context_length
+        prompt = min(call.prompt_bytes, context)
+        output = (cap or endpoint.output_tokens_max or context) * choices
+        cost = prompt * prices.prompt_most + output * prices.completion + prices.request
+        most = max(most, cost)
+    return _rounded(most)
 
 
 def billable(call: Call, delivered: Delivered, endpoint: Endpoint) -> Usage:

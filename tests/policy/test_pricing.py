@@ -188,3 +188,15 @@ def test_without_one_we_count_bytes(
 
     assert counted == (ours.prompt_tokens, ours.completion_tokens)
     assert ours.estimated
+
+
+def test_the_worst_of_several_endpoints_is_that_of_the_dearest_for_this_very_call() -> None:
+    dollar = NanoDollarsPerMillion(10**9)
+    dear = NanoDollarsPerMillion(9 * 10**9)
+    long, wide = (an_endpoint(prices=Prices(*p)) for p in ((dollar, dear), (dear, dollar)))
+    short, big = a_call(max_tokens=10), a_call(max_tokens=10)
+    short.prompt_bytes, big.prompt_bytes = 1, 1_000
+
+    assert worst_case(short, long, wide) == worst_case(short, wide, long) == worst_case(short, long)
+    assert worst_case(big, long, wide) == worst_case(big, wide)
+    assert worst_case(a_call(max_tokens=10, n=2), long) == worst_case(a_call(max_tokens=20), long)

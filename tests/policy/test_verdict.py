@@ -4,10 +4,14 @@ import pytest
 
 from proxy.errors import (
     HedgerowError,
+    InvalidRequestError,
     ShedError,
+    UpstreamCredentialError,
     UpstreamOverloadedError,
     UpstreamRateLimitError,
+    UpstreamRefusedError,
     UpstreamTimeoutError,
+    UpstreamUnavailableError,
 )
 from proxy.model.outcome import Failure
 from proxy.policy.verdict import conclude
@@ -83,3 +87,35 @@ def test_a_rate_limit_says_whose_it_is() -> None:
 
 def test_a_fault_of_ours_is_not_put_down_to_the_provider() -> None:
     assert "provider_name" not in conclude((failed(ShedError("full")),)).metadata
+
+
+@pytest.mark.parametrize("kind", [UpstreamUnavailableError, UpstreamCredentialError])
+def test_a_key_of_ours_that_may_not_do_this_is_no_403(kind: type[HedgerowError]) -> None:
+    error = kind("no")
+    error.status, error.error_type = 403, "permission_denied"
+
+    assert (502, "permission_denied") == (conclude((failed(error),)).status, error.error_type)
+
+
+def test_a_refusal_of_what_was_said_stays_a_403() -> None:
+    error = UpstreamRefusedError("no")
+    error.status, error.error_type = 403, "content_policy_violation"
+
+    assert 403 == conclude((failed(error),)).status
+
+
+def test_what_a_dialect_cannot_say_is_told_only_where_nobody_was_asked() -> None:
+    late, unsayable = UpstreamTimeoutError("late"), InvalidRequestError("cannot be said")
+    told = conclude((failed(late, provider="one"), failed(unsayable, provider="two")))
+
+    assert late is told
+    assert ["Two"] == [one["provider"] for one in told.metadata["previous_errors"]]  # type: ignore[attr-defined]
+    assert unsayable is conclude((failed(unsayable),))
+
+
+def test_a_client_is_told_that_the_retry_budget_ended_it() -> None:
+    assert (
+        "exhausted"
+        == conclude((failed(UpstreamTimeoutError("late")),), denied=True).metadata["retry_budget"]
+    )
+    assert "retry_budget" not in conclude((failed(UpstreamTimeoutError("late")),)).metadata
