@@ -61,7 +61,8 @@ def _rows(catalog: "Catalog", outcomes: Mapping[str, str]) -> list[tuple[str, ..
             for model in catalog.models.values()
         )
         outcome = outcomes.get(provider.id, "-")
-        rows.append((provider.id, str(served), provider.base_url, provider.api_key or "-", outcome))
+        key = provider.api_key or ", ".join(one.key for one in provider.credentials) or "-"
+        rows.append((provider.id, str(served), provider.base_url, key, outcome))
     return rows
 
 

@@ -33,7 +33,8 @@ def key_variables(settings: Settings) -> frozenset[str]:
     """Names of the variables that hold secrets of providers."""
     names = {facts.key_env for facts in load_builtin().providers.values()}
     for provider in settings.providers.values():
-        for reference in (provider.api_key, provider.proxy, *provider.headers.values()):
+        keys = (one.key for one in provider.credentials)
+        for reference in (provider.api_key, provider.proxy, *keys, *provider.headers.values()):
             if reference is not None and reference.startswith("env:"):
                 names.add(reference.removeprefix("env:"))
     return frozenset(names)

@@ -55,7 +55,7 @@ def _pool_of(provider: Provider, environ: Mapping[str, str]) -> Pool:
     upstreams = Upstreams(
         resolve, clock=monotonic_clock(), diallers={}, limits=LimitSettings(), environ=environ
     )
-    upstreams.prepare([replace(provider, api_key=None, headers=())])
+    upstreams.prepare([replace(provider, api_key=None, credentials=(), headers=())])
     return upstreams.pools()[0]
 
 

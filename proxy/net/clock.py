@@ -45,8 +45,11 @@ class Identities:
     """
 
     def __init__(self, seed: bytes | None = None) -> None:
-        self._draw = random.Random(seed or os.urandom(32)).getrandbits
+        source = random.Random(seed or os.urandom(32))
+        self._bits = source.getrandbits
+        self.draw: Callable[[], float] = source.random
+        """A random number of [0, 1); for choices, never for secrets."""
 
     def generation(self, unix: int) -> str:
         """A fresh id, "gen-<unix seconds>-<20 characters>"; 80 random bits."""
-        return f"gen-{unix}-{self._draw(80):020x}"
+        return f"gen-{unix}-{self._bits(80):020x}"

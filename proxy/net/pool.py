@@ -8,7 +8,7 @@ Rule 3: while somebody waits, nothing is idle: what is given back or closed is t
 import ssl
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
 from proxy.config.settings import LimitSettings
@@ -20,6 +20,8 @@ from proxy.net.addresses import Addresses, Resolver
 from proxy.net.connection import Connection, Dialler
 from proxy.net.credentials import Secret
 from proxy.net.dialling import Dialling
+from proxy.net.key import Lease
+from proxy.net.keyring import Keyring, OnRest
 from proxy.net.proxies import Proxy, Tunnel, choose_proxy
 from proxy.net.tls import ClientContexts
 from proxy.net.waiters import Waiter, Waiters
@@ -201,12 +203,26 @@ class Upstream:
     """How to reach one endpoint."""
 
     pool: Pool
-    heads: Mapping[Surface, bytes]
-    """Request heads up to the value of Content-Length; they hold the secret: never shown."""
+    heads: Mapping[Surface, bytes] = field(repr=False)
+    """Request heads up to the value of Content-Length; they hold the secret, of several the first."""
+    keyring: Keyring | None = None
+    """Its keys; None: it is asked without one."""
 
-    def request(self, surface: Surface, body: bytes, more: bytes = b"") -> bytes:
-        """The whole request, head and body; `more`: further header lines, each with its CRLF."""
-        return b"%b%d\r\n%b\r\n%b" % (self.heads[surface], len(body), more, body)
+    def request(
+        self, surface: Surface, body: bytes, more: bytes = b"", lease: Lease | None = None
+    ) -> bytes:
+        """The whole request, head and body.
+
+        Args:
+            more: further header lines, each with its CRLF.
+            lease: of the key to send it with; None: without one, or with the only one.
+        """
+        heads = self.heads if lease is None else lease.key.heads
+        return b"%b%d\r\n%b\r\n%b" % (heads[surface], len(body), more, body)
+
+
+def ignore_rest(provider: str, until: Seconds | None) -> None:
+    """For who plans without knowing which providers rest."""
 
 
 class Upstreams:
@@ -220,6 +236,7 @@ class Upstreams:
         diallers: Mapping[str, Callable[[Provider], Dialler]],
         limits: LimitSettings,
         environ: Mapping[str, str],
+        on_rest: OnRest = ignore_rest,
     ) -> None:
         self._resolve = resolve
         self._clock = clock
@@ -227,6 +244,7 @@ class Upstreams:
         self._limits = limits
         self._environ = environ
         """Where HTTPS_PROXY and its like are looked for."""
+        self._on_rest = on_rest
         self._pools: dict[tuple[str, str | None, str | None, Proxy | None], Pool] = {}
         self._upstreams: dict[str, Upstream] = {}
         self._contexts = ClientContexts()
@@ -253,6 +271,14 @@ class Upstreams:
         """Every pool, for statistics and tests."""
         return list(self._pools.values())
 
+    def keyrings(self) -> dict[str, Keyring]:
+        """By id, the keys of every provider that is asked with one; for statistics and tests."""
+        return {
+            name: upstream.keyring
+            for name, upstream in self._upstreams.items()
+            if upstream.keyring is not None
+        }
+
     def close(self) -> None:
         """Close all idle connections."""
         for pool in self._pools.values():
@@ -260,29 +286,30 @@ class Upstreams:
 
     def _build(self, provider: Provider) -> Upstream:
         url = urlsplit(provider.base_url)
-        fields = self._fields(provider)
-        proxy = self._proxy(provider, fields.pop(TO_PROXY, None))
+        references: list[str | None] = [one.key for one in provider.credentials]
+        references = references or [provider.api_key]
+        every = [self._fields(provider, reference) for reference in references]
+        to_proxy = [fields.pop(TO_PROXY, None) for fields in every]
+        proxy = self._proxy(provider, to_proxy[0])
         key = (f"{url.scheme}://{url.netloc}", provider.ca_file, provider.client_cert, proxy)
         pool = self._pools.get(key)
         if pool is None:
             pool = self._pools[key] = self._pool(provider, proxy)
-        target = url.path.rstrip("/")
-        lines = [f"{name}: {value}" for name, value in fields.items()]
-        if proxy is not None and pool.origin.tls is None:  # RFC 9112 3.2.2: proxies want it whole
-            target = f"http://{url.netloc}{target}"
-            lines += proxy.fields
-        host = url.netloc or url.scheme
-        heads = {
-            surface: _head(target + path, host, lines)
-            for surface, path in DIALECTS[provider.dialect].paths.items()
-        }
-        return Upstream(pool, heads)
+        heads = [_heads(provider, pool.origin, fields) for fields in every]
+        if references == [None]:
+            return Upstream(pool, heads[0])
+        keyring = Keyring(provider, heads, clock=self._clock, on_rest=self._on_rest)
+        return Upstream(pool, heads[0], keyring)
 
-    def _fields(self, provider: Provider) -> dict[str, str]:
-        """Header fields with secrets in them, by name in lower case."""
+    def _fields(self, provider: Provider, reference: str | None) -> dict[str, str]:
+        """Header fields with secrets in them, by name in lower case.
+
+        Args:
+            reference: of the key, if there is one.
+        """
         fields = {}
-        if provider.api_key is not None:
-            secret = self._resolve(provider.api_key)
+        if reference is not None:
+            secret = self._resolve(reference)
             if provider.auth == "bearer":
                 fields["authorization"] = f"Bearer {secret}"
             else:
@@ -314,6 +341,20 @@ class Upstreams:
             return Origin(url.scheme, 0, None, self._diallers[url.scheme](provider))
         tls = self._contexts.of(provider) if url.scheme == "https" else None
         return Origin(url.hostname or "", url.port or (443 if tls else 80), tls, None, proxy)
+
+
+def _heads(provider: Provider, origin: Origin, fields: Mapping[str, str]) -> dict[Surface, bytes]:
+    """For each surface the head with these fields."""
+    url = urlsplit(provider.base_url)
+    target = url.path.rstrip("/")
+    lines = [f"{name}: {value}" for name, value in fields.items()]
+    if origin.proxy is not None and origin.tls is None:  # RFC 9112 3.2.2: proxies want it whole
+        target = f"http://{url.netloc}{target}"
+        lines += origin.proxy.fields
+    return {
+        surface: _head(target + path, url.netloc or url.scheme, lines)
+        for surface, path in DIALECTS[provider.dialect].paths.items()
+    }
 
 
 def _head(target: str, host: str, fields: list[str]) -> bytes:

@@ -57,9 +57,11 @@ def test_keys_are_those_of_known_and_of_configured_providers() -> None:
         "base_url": "http://x.test/v1", "api_key": "env:MINE", "proxy": "env:PROXY",
         "headers": {"x-org": "env:ORG", "x-fixed": "one"},
     }  # fmt: skip
-    found = key_variables(parse_settings({"providers": {"mine": provider}}, origin="x"))
+    several: Any = {"base_url": "http://x.test/v1", "credentials": [{"key": "env:FIRST"}]}
+    document: Any = {"providers": {"mine": provider, "several": several}}
+    found = key_variables(parse_settings(document, origin="x"))
 
-    assert {"OPENAI_API_KEY", "MINE", "PROXY", "ORG"} <= found
+    assert {"OPENAI_API_KEY", "MINE", "PROXY", "ORG", "FIRST"} <= found
     assert "one" not in found
 
 

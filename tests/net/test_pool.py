@@ -10,10 +10,12 @@ from trio.testing import MockClock
 
 from proxy.config.settings import LimitSettings
 from proxy.errors import ConfigError, ShedError
+from proxy.model.endpoint import Credential
 from proxy.net.addresses import Addresses, Resolver
 from proxy.net.connection import Connection
 from proxy.net.pool import Origin, Pool, Upstreams
 from proxy.net.watch import Watch
+from proxy.units import Seconds
 from proxy.wire.body import BodyReader
 from tests.fakes.things import a_provider, an_endpoint
 
@@ -308,6 +310,46 @@ def test_without_a_key_no_credentials_are_sent() -> None:
     head = upstreams().of(an_endpoint()).request("chat", b"")
 
     assert b"authorization" not in head
+
+
+def test_each_of_several_keys_has_heads_of_its_own_over_one_pool() -> None:
+    keys = (Credential("env:A"), Credential("env:B", rpm=3))
+    provider = a_provider(credentials=keys, headers=(("x-team", "a"),))
+    made = upstreams(lambda reference: f"<{reference}>")
+    found = made.of(an_endpoint(provider))
+    ring = found.keyring
+    assert ring is not None
+    leases = [ring.take(1, Seconds(0.0)) for _ in keys]
+    sent = [found.request("chat", b"{}", lease=lease) for lease in leases]
+
+    for request, secret in zip(sent, (b"<env:A>", b"<env:B>"), strict=True):
+        assert b"\r\nauthorization: Bearer %b\r\n" % secret in request
+        assert b"\r\nx-team: a\r\n" in request
+        assert 1 == request.count(b"<env:")
+    assert ({"acme": ring}, 1) == (made.keyrings(), len(made.pools()))
+    assert "<env:" not in repr(found)
+
+
+def test_who_rests_is_told_to_whom_it_concerns() -> None:
+    told: list[tuple[str, float | None]] = []
+    clock: Any = lambda: 5.0
+    made = Upstreams(
+        str, clock=clock, diallers={}, limits=LimitSettings(), environ={},
+        on_rest=lambda *said: told.append(said),
+    )  # fmt: skip
+    for provider in (a_provider("none"), a_provider("one", api_key="env:K")):
+        ring = made.of(an_endpoint(provider)).keyring
+        assert (provider.api_key is None) == (ring is None)
+        if ring is not None:
+            lease = ring.take(1, Seconds(5.0))
+            assert lease is not None
+            assert lease.key.heads is made.of(an_endpoint(provider)).heads
+            ring.refused(lease, Seconds(5.0))
+            quiet = upstreams().of(an_endpoint(provider)).keyring
+            assert quiet is not None
+            quiet.refused(lease, Seconds(5.0))
+
+    assert [("one", 15.0)] == told
 
 
 def test_providers_of_one_origin_share_a_pool_and_others_do_not() -> None:
