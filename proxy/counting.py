@@ -14,9 +14,8 @@ import trio
 from proxy.dialects.registry import DIALECTS
 from proxy.errors import HedgerowError, ShedError, UpstreamError, UpstreamRefusedError
 from proxy.gateway import Gateway
-from proxy.model.call import Call
+from proxy.model.call import Call, Caller
 from proxy.model.downstream import Downstream
-from proxy.model.endpoint import Endpoint
 from proxy.model.event import Usage
 from proxy.model.meter import Meter
 from proxy.policy.pricing import BYTES_PER_TOKEN
@@ -32,40 +31,37 @@ from proxy.stages.receive import parse
 async def count(gateway: Gateway, downstream: Downstream, dialect: str) -> None:
     """Answer how many tokens a request has; it is checked like any other."""
     try:
-        authorize(downstream, gateway)
+        caller = authorize(downstream, gateway)
         body = await downstream.body(gateway.settings.limits.body_bytes_max)
         document = parse(body)
         document.setdefault("max_tokens", 1)  # a request for a reply needs it, one for a count not
         call = DIALECTS[dialect].decode_request(document, "count_tokens", downstream.head.headers)
         call.prompt_bytes, call.received_at = len(body), gateway.clock()
         call.stream = False
-        tokens = await _ask(enrich(call, gateway), gateway)
+        tokens = await _ask(enrich(call, gateway), caller, gateway)
         if tokens is None:
             tokens = max(len(body) // BYTES_PER_TOKEN, 1)
         await downstream.reply(200, JSON, orjson.dumps({"input_tokens": tokens}))
     except HedgerowError as error:
-        await refuse(error, downstream, dialect, None, None, gateway)
+        await refuse(error, downstream, dialect, None, Meter(), gateway)
 
 
-async def _ask(call: Call, gateway: Gateway) -> int | None:
+async def _ask(call: Call, caller: Caller, gateway: Gateway) -> int | None:
     """A provider's count; None: nobody who speaks the client's dialect gives one.
 
     Raises: UpstreamRefusedError where the request is not one; what planning raises.
     """
-    planned = plan(call, gateway)
+    planned = plan(call, caller, gateway)
     offers = tuple(one for one in planned.offers if one.provider.dialect == call.dialect)
     if not offers:
         return None
     planned = msgspec.structs.replace(planned, offers=offers)
     silence = Silence(trio.lowlevel.checkpoint, gateway.clock, planned.offers[0].timeouts.total_s)
     try:
-        counted = await race(planned, partial(_attempt, call, gateway), Meter(), silence)
+        counted = await race(planned, partial(Attempt, call, gateway=gateway), Meter(), silence,
+                             affordable=gateway.live.affordable)  # fmt: skip
     except UpstreamRefusedError:
         raise
     except (UpstreamError, ShedError):
         return None
     return next((e.prompt_tokens for e in counted.events if isinstance(e, Usage)), None)
-
-
-def _attempt(call: Call, gateway: Gateway, endpoint: Endpoint) -> Attempt:
-    return Attempt(call, endpoint, gateway)

@@ -8,8 +8,8 @@ from proxy.errors import ClientClosedError, HedgerowError, UpstreamError
 from proxy.gateway import Gateway
 from proxy.model.call import Call, Surface
 from proxy.model.downstream import Downstream
-from proxy.model.endpoint import Endpoint
 from proxy.model.meter import Meter
+from proxy.policy.faults import fault_of
 from proxy.stages.answer import begin, finish, refuse
 from proxy.stages.attempt import Attempt
 from proxy.stages.authorize import authorize
@@ -28,36 +28,36 @@ async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surfa
     Errors are told to the client here; only what `guard` calls a bug, and cancellation, get past.
     """
     call: Call | None = None
-    offer: Endpoint | None = None
     meter = Meter()
     status = 200
     try:
         caller = authorize(downstream, gateway)
         call = enrich(await receive(downstream, gateway, dialect, surface), gateway)
-        planned = plan(call, gateway)
-        offer = planned.offers[0]
+        planned = plan(call, caller, gateway)
+        meter.offer = planned.offers[0]
         held = hold(caller, planned, gateway)
         try:
             silence = Silence(partial(_reassure, downstream, call, meter, gateway),
                               gateway.clock, gateway.settings.limits.comment_after_s)  # fmt: skip
-            winner = await race(planned, partial(_attempt, call, gateway), meter, silence)
+            winner = await race(planned, partial(Attempt, call, gateway=gateway), meter, silence,
+                                affordable=gateway.live.affordable,
+                                hedges=gateway.live.consent(call, planned))  # fmt: skip
             # --- commit: before this line everything may be retried, behind it nothing ---
-            offer = winner.endpoint
             if call.stream and not downstream.started:
                 begin(downstream, call, meter, gateway)
             ending = await relay(winner, downstream, call, meter, gateway)
-        except UpstreamError:
-            meter.end = "failed_upstream"
+        except UpstreamError as error:
+            meter.end, meter.fault = "failed_upstream", fault_of(error)
             raise
         except (trio.Cancelled, ClientClosedError):
-            meter.end = "left"
+            meter.end, meter.fault = "left", "client"
             raise
         finally:
             await settle(meter, held, call, gateway)  # noqa: ASYNC102 - it shields itself, with a deadline
         await finish(ending, downstream, call, meter, gateway)
     except HedgerowError as error:
         status = error.status
-        await refuse(error, downstream, dialect, call, offer, gateway)
+        await refuse(error, downstream, dialect, call, meter, gateway)
     gateway.statistics.request_finished(
         status=status,
         stream=call is not None and call.stream,
@@ -65,10 +65,6 @@ async def exchange(gateway: Gateway, downstream: Downstream, dialect: str, surfa
         ttft_s=meter.first_byte_s,
     )
     return status
-
-
-def _attempt(call: Call, gateway: Gateway, endpoint: Endpoint) -> Attempt:
-    return Attempt(call, endpoint, gateway)
 
 
 async def _reassure(downstream: Downstream, call: Call, meter: Meter, gateway: Gateway) -> None:

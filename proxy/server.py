@@ -20,6 +20,11 @@ from proxy.doors.listener import Listener, open_listeners, read_certificates
 from proxy.doors.quota import raise_descriptors
 from proxy.gateway import Gateway
 from proxy.ledger.memory import MemoryLedger
+from proxy.live.arm_metrics import ArmMetrics
+from proxy.live.hedge_metrics import HedgeMetrics
+from proxy.live.live import build_live
+from proxy.live.metrics import EndpointMetrics
+from proxy.live.pulse import Pulse
 from proxy.model.document import Document
 from proxy.model.endpoint import Provider
 from proxy.net.clock import Identities, monotonic_clock, unix_seconds
@@ -27,6 +32,8 @@ from proxy.net.connection import Dialler
 from proxy.net.credentials import read_text, resolve_secret
 from proxy.net.pool import Upstreams
 from proxy.observe.statistics import Statistics
+from proxy.policy.preferences import read_preferences
+from proxy.policy.roster import Roster, make_roster
 from proxy.sandbox.server import serve_sandbox
 
 GC_THRESHOLD = 20_000
@@ -52,6 +59,12 @@ def ceilings(settings: Settings) -> Document:
         "max_price": prices or None,
     }
     return {name: value for name, value in wanted.items() if value is not None}
+
+
+def make_rosters(settings: Settings, catalog: Catalog) -> dict[str, Roster]:
+    """What `[policy]` leaves of every model's endpoints, by model id."""
+    most = read_preferences(ceilings(settings))
+    return {model.id: make_roster(model, most) for model in catalog.models.values()}
 
 
 @dataclass(slots=True)
@@ -95,12 +108,19 @@ def build_gateway(
         return sandbox.dial
 
     clock = monotonic_clock()
+    served = catalog.models.values()
+    live = build_live(settings, {model.id: len(model.endpoints) for model in served}, clock)
+    statistics = Statistics()
+    statistics.include(EndpointMetrics(live.board, live.health, clock))
+    statistics.include(ArmMetrics(live.arms))
+    statistics.include(HedgeMetrics(live.hedges))
     upstreams = Upstreams(
         resolve,
         clock=clock,
         diallers={"sandbox": to_sandbox},
         limits=settings.limits,
         environ=environ,
+        on_rest=live.health.rest_provider,
     )
     upstreams.prepare(catalog.providers.values())
     return Gateway(
@@ -108,10 +128,11 @@ def build_gateway(
         catalog=catalog,
         upstreams=upstreams,
         ledger=MemoryLedger(),
-        statistics=Statistics(),
+        statistics=statistics,
+        live=live,
         identities=Identities(),
         keys=keys,
-        ceilings=ceilings(settings),
+        rosters=make_rosters(settings, catalog),
         clock=clock,
         unix=unix_seconds,
         ready=lambda: not phase.draining,
@@ -165,13 +186,16 @@ async def running(
     gateway = build_gateway(
         settings, catalog, keys=keys, environ=environ, sandbox=sandbox, phase=phase
     )
+    pulse = Pulse(gateway.live.board, settings.server.data, gateway.clock, gateway.unix)
     app = build_app(gateway)
     second = HypercornDoor(gateway, app)
     lane = Lane(gateway, app, second)
     listeners = open_listeners(settings, gateway.clock) if listen else []
+    pulse.load()
     async with _closing(listeners), trio.open_nursery() as nursery:
         sandbox.run_in(nursery)
         nursery.start_soon(gateway.upstreams.watch.run)  # noqa: ASYNC113 - nothing to wait for
+        nursery.start_soon(pulse.run)  # noqa: ASYNC113 - nothing to wait for
         nursery.start_soon(lane.serve, listeners)  # noqa: ASYNC113 - the sockets listen already
         _serve_datagrams(listeners, second, nursery)
         try:
@@ -179,6 +203,7 @@ async def running(
         finally:
             nursery.cancel_scope.cancel()
             gateway.upstreams.close()
+            pulse.keep()
 
 
 @asynccontextmanager

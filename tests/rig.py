@@ -220,7 +220,7 @@ def models_of(served: Served, prefix: str = "") -> list[dict[str, Any]]:
     return [
         {
             "id": prefix + model,
-            "context_length": 100_000,
+            "context_length": 10_000_000,
             "endpoints": [
                 {
                     "provider": PROVIDERS[place],
@@ -284,11 +284,15 @@ async def rig(
             "models": models_of(served),
             **tables,
         }
+        document.setdefault(
+            "hedging", {"enabled": False}
+        )  # tests/scenarios/test_hedging.py turns it on
         settings = parse_settings(document, origin="the test")
         variables = environ or {}
         catalog = build_catalog(settings, environ=variables)
         with heard.heard():
             async with running(settings, catalog, keys=frozenset(keys), environ=variables) as run:
+                run.gateway.identities.draw = lambda: 0.0  # the cheapest is always drawn
                 try:
                     yield Rig(run, one, two, trust, door)
                 except Exception as error:

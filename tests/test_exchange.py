@@ -9,7 +9,7 @@ import trio
 from trio.testing import MockClock
 
 from proxy import exchange as told
-from proxy.config.settings import LimitSettings, Settings
+from proxy.config.settings import HedgingSettings, LimitSettings, Settings
 from proxy.errors import (
     ClientClosedError,
     HedgerowError,
@@ -19,10 +19,12 @@ from proxy.errors import (
 from proxy.exchange import exchange
 from proxy.model.endpoint import Endpoint
 from proxy.model.event import Failed, Finished, Native, Text
-from proxy.model.outcome import Failure, Opened
+from proxy.model.outcome import NOTHING, Dropped, Failure, Opened
 from proxy.stages.relay import COMMENT
-from tests.fakes.downstream import FakeDownstream, FakeLedger, FakeReply, a_gateway, opened
+from proxy.units import Seconds
+from tests.fakes.downstream import FakeDownstream, FakeReply, a_gateway, opened
 from tests.fakes.things import a_call, a_model, an_endpoint
+from tests.stages.test_settle import Books
 
 MODELS = a_model(an_endpoint("one"), an_endpoint("two"))
 
@@ -30,7 +32,10 @@ MODELS = a_model(an_endpoint("one"), an_endpoint("two"))
 class Runner:
     """An attempt that takes `lasts_s`, then ends so."""
 
-    def __init__(self, lasts_s: float, end: Opened | Failure | BaseException) -> None:
+    def __init__(
+        self, endpoint: Endpoint, lasts_s: float, end: Opened | Failure | BaseException
+    ) -> None:
+        self.endpoint = endpoint
         self.deadline: Any = trio.current_time() + 60
         self._ends_at = trio.current_time() + lasts_s
         self._end = end
@@ -48,16 +53,19 @@ class Runner:
     def overdue(self) -> Failure:
         raise AssertionError
 
-    def close(self) -> None:
+    def abandon(self, winner_s: float = 0.0) -> Dropped:
         self.closed += 1
+        return Dropped(self.endpoint, Seconds(0.0), 1.0, NOTHING)
 
 
 class Stage:
     """One exchange: what attempts do by provider, and what came of it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **ends: Any) -> None:
-        self.ledger = FakeLedger()
-        settings = Settings(limits=LimitSettings(comment_after_s=5))
+        self.ledger = Books()
+        settings = Settings(
+            limits=LimitSettings(comment_after_s=5), hedging=HedgingSettings(enabled=False)
+        )
         self.gateway = a_gateway(MODELS, ledger=self.ledger, settings=settings)
         self.ends = ends
         self.runners: list[Runner] = []
@@ -69,7 +77,7 @@ class Stage:
             end = Failure(endpoint, end)
         elif isinstance(end, FakeReply):
             end = opened(call, endpoint, reply=end, held=[b"<held>"], encoder=Encoder())
-        self.runners.append(Runner(lasts_s, end))
+        self.runners.append(Runner(endpoint, lasts_s, end))
         return self.runners[-1]
 
     async def run(self, downstream: FakeDownstream | None = None, **fields: Any) -> FakeDownstream:

@@ -1,11 +1,16 @@
 """The ledger's contract: money is held before a provider is asked, then posted or voided, once."""
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import msgspec
 
 from proxy.model.document import Document
+from proxy.model.meter import Tried
 from proxy.units import NanoDollars
+
+HEDGE_LOSS = "house:hedge_loss"
+"""Our own account: what attempts cost that no client pays for."""
 
 
 class Hold(msgspec.Struct, frozen=True):
@@ -52,6 +57,15 @@ class Ledger(Protocol):
 
     def void(self, hold: Hold, reason: str) -> "Receipt | None":
         """Release without a charge. Raises: AlreadySettledError."""
+        ...
+
+    def attempts(self, generation_id: str, account: str, records: Sequence[Tried]) -> None:
+        """Book every attempt of a request, once, before its hold is settled; synchronous.
+
+        Args:
+            account: whose request it was.
+            records: in the order in which they ended. All but the one that won are owed by HEDGE_LOSS.
+        """
         ...
 
 

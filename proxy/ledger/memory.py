@@ -3,10 +3,12 @@
 It keeps totals and open holds only, so that every call still goes through hold -> post | void.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from proxy.ledger.interface import Entry, Hold
+from proxy.model.meter import Tried
 from proxy.units import NanoDollars
 
 
@@ -23,6 +25,8 @@ class MemoryLedger:
     posted: int = 0
     voided: int = 0
     charged: NanoDollars = NanoDollars(0)
+    house: NanoDollars = NanoDollars(0)
+    """What HEDGE_LOSS owes: attempts that lost, or failed and cost something nevertheless."""
     _ids: "count[int]" = field(default_factory=lambda: count(1))
 
     def hold(self, account: str, amount: NanoDollars, output_tokens_max: int | None) -> Hold:
@@ -41,6 +45,12 @@ class MemoryLedger:
         """Release."""
         self._settle(hold)
         self.voided += 1
+
+    def attempts(self, generation_id: str, account: str, records: Sequence[Tried]) -> None:
+        """Add up what no client pays for."""
+        for record in records:
+            if record.outcome != "won":
+                self.house = NanoDollars(self.house + record.cost)
 
     def _settle(self, hold: Hold) -> None:
         if self.held.pop(hold.id, None) is None:

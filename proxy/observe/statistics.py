@@ -158,6 +158,10 @@ class Statistics(Collector):
         """A client left before its reply was complete."""
         self._departures += 1
 
+    def include(self, collector: Collector) -> None:
+        """Render the families of `collector` too."""
+        self._registry.register(collector)
+
     def render(self) -> bytes:
         """Everything, in the text format 0.0.4."""
         return generate_latest(self._registry)

@@ -5,9 +5,9 @@ from proxy.errors import HedgerowError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
 from proxy.model.downstream import Downstream, Headers
-from proxy.model.endpoint import Endpoint
 from proxy.model.event import Failed
 from proxy.model.meter import Meter
+from proxy.policy.metadata import routing_document
 
 JSON = b"content-type: application/json\r\n"
 STREAM = (
@@ -28,19 +28,22 @@ CROSS_ORIGIN = (
 def served(kind: bytes, call: Call, meter: Meter, gateway: Gateway) -> Headers:
     """Head of a reply: id, attempts, and, once the race is won, who served and how the time was spent.
 
-    `server-timing` has milliseconds; `gateway` is our own share.
+    `server-timing` has milliseconds; `gateway` is our own share, `hedge` the silence after which
+    another attempt was started.
     """
     endpoint = meter.endpoint
-    named = b""
+    named = hedge = b""
+    if meter.hedge_after_s is not None:
+        hedge = b", hedge;dur=%.3f" % (meter.hedge_after_s * 1e3)
     if endpoint is not None:
         meter.first_byte_s = gateway.clock() - call.received_at
         meter.own_s = max(meter.first_byte_s - meter.waited_s, 0.0)
         named = (
             b"x-hedgerow-endpoint: %b\r\nx-hedgerow-model: %b\r\n"
-            b"server-timing: gateway;dur=%.3f, upstream;dur=%.3f\r\n"
+            b"server-timing: gateway;dur=%.3f, upstream;dur=%.3f%b\r\n"
             % (
                 endpoint.id.encode(), endpoint.model.encode(),
-                meter.own_s * 1e3, meter.waited_s * 1e3,
+                meter.own_s * 1e3, meter.waited_s * 1e3, hedge,
             )
         )  # fmt: skip
     return b"%bx-generation-id: %b\r\n%bx-hedgerow-attempts: %d\r\n%b" % (
@@ -68,10 +71,15 @@ async def finish(
 
 
 async def refuse(
-    error: HedgerowError, downstream: Downstream, dialect: str, call: Call | None,
-    offer: Endpoint | None, gateway: Gateway,
+    error: HedgerowError, downstream: Downstream, dialect: str, call: Call | None, meter: Meter,
+    gateway: Gateway,
 ) -> None:  # fmt: skip
     """Tell the client that it failed: with a status, or, in a stream that has begun, in-band."""
+    offer = meter.endpoint or meter.offer
+    if call is not None and call.explanation is not None:
+        error.routing = routing_document(
+            call.explanation, meter.trail, call.received_at, meter.endpoint
+        )
     if downstream.started and call is not None and offer is not None:
         if error.source == "upstream":
             error.metadata.setdefault("provider_name", offer.provider.name)

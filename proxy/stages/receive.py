@@ -10,6 +10,9 @@ from proxy.model.call import Call, Surface
 from proxy.model.document import Document, Json
 from proxy.model.downstream import Downstream
 
+SESSION_BYTES_MAX = 256
+"""Longest name of a conversation."""
+
 
 async def receive(downstream: Downstream, gateway: Gateway, dialect: str, surface: Surface) -> Call:
     """Read and decode the request.
@@ -18,7 +21,11 @@ async def receive(downstream: Downstream, gateway: Gateway, dialect: str, surfac
     """
     body = await downstream.body(gateway.settings.limits.body_bytes_max)
     received_at = gateway.clock()
-    call = DIALECTS[dialect].decode_request(parse(body), surface, downstream.head.headers)
+    headers = downstream.head.headers
+    call = DIALECTS[dialect].decode_request(parse(body), surface, headers)
+    if not call.session and b"x-session-id" in headers:
+        call.session = headers[b"x-session-id"][:SESSION_BYTES_MAX].decode("latin-1")
+    call.explained = headers.get(b"x-openrouter-metadata", b"").lower() == b"enabled"
     call.prompt_bytes = len(body)
     call.received_at = received_at
     return call

@@ -7,13 +7,18 @@ the money is settled.
 
 from collections.abc import Callable, Sequence
 
+import orjson
+
 from proxy.errors import UpstreamTimeoutError
 from proxy.gateway import Gateway
 from proxy.model.call import Call
+from proxy.model.document import Document
 from proxy.model.downstream import Buffer, Downstream
 from proxy.model.endpoint import Timeouts
+from proxy.model.event import Echoed
 from proxy.model.meter import Meter
 from proxy.model.outcome import Opened
+from proxy.policy.metadata import routing_document
 from proxy.policy.pricing import bill, billable
 from proxy.units import Seconds
 
@@ -34,6 +39,9 @@ async def relay(
     endpoint = opened.endpoint
     try:
         if call.stream:
+            if call.echoes:
+                echoes: list[Buffer] = [opened.encoder.feed([_echo(body)]) for body in call.echoes]
+                opened.held = echoes + opened.held
             gateway.statistics.stream_opened()
             try:
                 await _copy(opened, downstream, gateway, steps)
@@ -47,7 +55,16 @@ async def relay(
         opened.reply.close()
     meter.charge = bill(billable(call, meter.delivered, endpoint), endpoint.prices)
     meter.end = "complete"
+    if call.explanation is not None:
+        meter.charge.routing = routing_document(
+            call.explanation, meter.trail, call.received_at, endpoint
+        )
     return opened.encoder.feed([meter.charge])
+
+
+def _echo(body: bytes) -> Echoed:
+    document: Document = orjson.loads(body)
+    return Echoed(document)
 
 
 async def _copy(

@@ -12,7 +12,9 @@ import pytest
 from proxy.catalog.catalog import Catalog
 from proxy.console.app import build_app
 from proxy.gateway import Gateway
+from proxy.live.board import Board
 from proxy.model.endpoint import Endpoint, Model, Prices, Provider
+from proxy.model.standing import NOTHING_KNOWN
 from proxy.observe.statistics import Statistics
 from proxy.units import price_from_usd
 
@@ -129,6 +131,7 @@ def make_console(keys: frozenset[str]) -> Console:
             models=small_models(), providers=[BULK, ACME], aliases={"tiny": "north/small"}
         ),
         statistics=Statistics(),
+        live=SimpleNamespace(board=Board(), snapshot=NOTHING_KNOWN),
         keys=keys,
         clock=lambda: 0.0,
         ready=is_ready,

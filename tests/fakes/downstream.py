@@ -13,6 +13,7 @@ from proxy.config import Settings
 from proxy.errors import HedgerowError
 from proxy.gateway import Gateway
 from proxy.ledger.interface import Entry, Hold
+from proxy.live.live import build_live
 from proxy.model.call import Call
 from proxy.model.downstream import Buffer
 from proxy.model.endpoint import Endpoint, Model
@@ -22,6 +23,8 @@ from proxy.model.meter import Delivered
 from proxy.model.outcome import Opened
 from proxy.net.clock import Identities
 from proxy.observe.statistics import Statistics
+from proxy.policy.preferences import read_preferences
+from proxy.policy.roster import make_roster
 from proxy.units import NanoDollars, Seconds
 from tests.fakes.things import a_model, a_provider
 
@@ -163,15 +166,22 @@ def a_gateway(
 ) -> Gateway:
     """Services without sockets; ids and the date are always the same."""
     served = models or (a_model(),)
+    identities = Identities(b"seed")
+    identities.draw = lambda: 0.0  # the cheapest is always drawn
     return Gateway(
         settings=settings or Settings(),
         catalog=Catalog(models=served, providers=[a_provider()], aliases={}),
         upstreams=upstreams,
         ledger=cast("Any", ledger or FakeLedger()),
         statistics=Statistics(),
-        identities=Identities(b"seed"),
+        identities=identities,
         keys=frozenset(keys),
-        ceilings=dict(ceilings or {}),
+        live=build_live(
+            settings or Settings(),
+            {model.id: len(model.endpoints) for model in served},
+            cast("Callable[[], Seconds]", clock),
+        ),
+        rosters={m.id: make_roster(m, read_preferences(dict(ceilings or {}))) for m in served},
         clock=cast("Callable[[], Seconds]", clock),
         unix=lambda: 1_700_000_000,
         ready=lambda: True,

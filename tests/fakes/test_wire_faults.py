@@ -36,6 +36,10 @@ ENDINGS: dict[str, Ending] = {
     "negative-chunk-size": "protocol",
     "huge-chunk-size": "closed",
     "chunk-without-crlf": "protocol",
+    "only-comments": "stalled",
+    "switching-protocols": "protocol",
+    "bare-cr": "protocol",
+    "space-before-colon": "protocol",
 }
 """Others end complete."""
 STREAM_ONLY: dict[str, Ending] = {"finish-then-eof": "closed", "no-finish-eof": "closed"}

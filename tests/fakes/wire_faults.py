@@ -37,6 +37,7 @@ from tests.fakes.scripts import JsonObject, encode, error_of, reply_of, told
 LARGE_HEADER_BYTES = 100 << 10
 MANY_HEADERS = 300
 INFORMATIONAL_COUNT = 1000
+SIGNS = 60
 CHUNKED: Header = ("Transfer-Encoding", "chunked")
 HTML = b"<!doctype html><html><body><h1>Bad gateway</h1></body></html>"
 GARBAGE = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 this is not HTTP\r\n\r\n"
@@ -159,6 +160,30 @@ def _informational(line: bytes) -> WireFault:
     return steps
 
 
+def _only_comments(ask: Ask, fault: Fault) -> Steps:
+    """Some of the body, and then signs of life without content; blanks where nothing is streamed."""
+    sign = chunk_of(b": PROCESSING\n\n") if ask.stream else b" "
+    return (*_partial(ask, fault), *(Pause(0.1), Send(sign)) * (fault.count or SIGNS), Stall())
+
+
+def _switching(_ask: Ask, _fault: Fault) -> Steps:
+    """Another protocol that nobody asked for."""
+    head = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n"
+    return (Send(head + GARBAGE), Hangup())
+
+
+def _odd_line(line: bytes) -> WireFault:
+    """A sound answer, but for one line of its head."""
+
+    def steps(ask: Ask, fault: Fault) -> Steps:
+        status_line, rest = b"".join(
+            s.data for s in healthy(ask, fault) if isinstance(s, Send)
+        ).split(b"\r\n", 1)
+        return (Send(status_line + b"\r\n" + line + b"\r\n" + rest), Hangup())
+
+    return steps
+
+
 def _gzip(ask: Ask, fault: Fault) -> Steps:
     squeezed = gzip.compress(b"".join(_pieces(ask, fault)), mtime=0)
     headers = (*(EVENT_STREAM if ask.stream else JSON_TYPE), ("Content-Encoding", "gzip"))
@@ -208,6 +233,7 @@ WIRE_FAULTS: dict[str, WireFault] = {
     "stall-mid-headers": lambda a, f: (*_half_a_head(a, f), Stall()),
     "stall-after-headers": lambda a, _fault: (*_only_head(a), Stall()),
     "stall-mid-body": lambda a, f: (*_partial(a, f), Stall()),
+    "only-comments": _only_comments,
     "stall-before-end": lambda a, f: (*healthy(a, f)[:-1], Stall()),
     "short-content-length": lambda a, f: (
         *counted(b"".join(_pieces(a, f)), a.pacing, length=1 << 20),
@@ -233,5 +259,8 @@ WIRE_FAULTS: dict[str, WireFault] = {
     "gzip": _gzip,
     "continue-flood": _informational(b"HTTP/1.1 100 Continue\r\n\r\n"),
     "early-hints-flood": _informational(b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"),
+    "switching-protocols": _switching,
+    "bare-cr": _odd_line(b"X-Odd: a\rSet-Cookie: b"),
+    "space-before-colon": _odd_line(b"Transfer-Encoding : chunked"),
     "slow-start": lambda a, f: (Pause(f.delay_s), *healthy(a, f)),
 }

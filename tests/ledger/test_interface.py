@@ -10,7 +10,7 @@ from proxy.units import NanoDollars
 
 
 def test_money_moves_synchronously_and_only_durability_is_waited_for() -> None:
-    for name in ("hold", "post", "void"):
+    for name in ("hold", "post", "void", "attempts"):
         assert not inspect.iscoroutinefunction(getattr(Ledger, name))
     assert inspect.iscoroutinefunction(Receipt.durable)
 

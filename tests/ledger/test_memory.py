@@ -7,7 +7,9 @@ from hypothesis import given, strategies as st
 
 from proxy.ledger.interface import Entry
 from proxy.ledger.memory import AlreadySettledError, MemoryLedger
-from proxy.units import NanoDollars
+from proxy.model.meter import Tried
+from proxy.units import NanoDollars, Seconds
+from tests.fakes.things import an_endpoint
 
 
 def entry(amount: int) -> Entry:
@@ -57,3 +59,12 @@ def test_holds_are_posts_and_voids_in_whatever_order(
     assert {} == ledger.held
     assert len(moves) == ledger.posted + ledger.voided
     assert sum(cost for posts, cost in moves if posts) == ledger.charged
+
+
+def test_what_no_client_pays_for_is_added_up() -> None:
+    ledger = MemoryLedger()
+    for outcome, cost in (("won", 1), ("lost", 20), ("cancelled", 300), ("timeout", 4000)):
+        tried = Tried(an_endpoint(), outcome, 200, Seconds(0.0), 1.0, cost=cost)
+        ledger.attempts("gen-1", "open", [tried])
+
+    assert (4320, 0) == (ledger.house, ledger.charged)

@@ -14,11 +14,19 @@ from tests.fakes.fault import Fault
 from tests.fakes.replay import refused_url, unanswered_url
 from tests.fakes.scripts import TEXTS, USAGE
 from tests.fakes.wire_faults import kinds
-from tests.rig import SHORT, Reply, Rig, Served
+from tests.rig import SHORT, Reply, Rig, Served, models_of
 
 GOOD = "synthetic/text"
 TEXT = "".join(TEXTS)
 HONEST: Served = {"honest/one": (GOOD,), "honest/two": ("none", GOOD)}
+CALM: dict[str, Any] = {
+    "trouble_s": 1e-9, "retry_after_max_s": 1e-9, "failures_max": 1000, "failure_share_max": 1.0,
+}  # fmt: skip
+"""No failure is remembered: every request meets the same providers in the same order."""
+LIMITS: dict[str, dict[str, Any]] = {"extra-bytes": {"upstream_idle_s": 1e-9}}
+"""No connection serves twice where the next request could meet what was left behind, if it is quick."""
+TIMEOUTS: dict[str, dict[str, Any]] = {"split-multibyte": {**SHORT, "first_token": 2, "idle": 2}}
+"""A write for every byte keeps this machine busy for a second where all cells are asked at once."""
 CELL_S = 2 + 1.0
 """Longest a cell may take: the longest deadline and a second."""
 
@@ -46,6 +54,8 @@ MATRIX: dict[str, tuple[Outcome, Outcome]] = {
     "stall-after-headers": (E504, E504),
     "stall-mid-body": (E504, IS504),
     "stall-mid-body?after=0": (E504, E504),
+    "only-comments": (E504, IS504),
+    "only-comments?after=0": (E504, E504),
     "stall-before-end": (E504, OK),
     "short-content-length": (E502, E502),
     "both-lengths": (E502, E502),
@@ -69,11 +79,14 @@ MATRIX: dict[str, tuple[Outcome, Outcome]] = {
     "continue-flood": (E502, E502),
     "continue-flood?count=3": (OK, OK),
     "early-hints-flood": (E502, E502),
+    "switching-protocols": (E502, E502),
+    "bare-cr": (E502, E502),
+    "space-before-colon": (E502, E502),
     "slow-start?delay_s=0.3": (OK, OK),
     "status-400": ((400, "invalid_request"),) * 2,
     "status-401": ((502, "authentication"),) * 2,
     "status-402": ((502, "payment_required"),) * 2,
-    "status-403": ((403, "permission_denied"),) * 2,
+    "status-403": ((502, "permission_denied"),) * 2,
     "status-404": ((404, "not_found"),) * 2,
     "status-408": (E504, E504),
     "status-422": ((422, "invalid_request"),) * 2,
@@ -201,7 +214,8 @@ async def check_cells(r: Rig, whole: Outcome, stream: Outcome, *, final: bool = 
 @pytest.mark.parametrize("fault", MATRIX)
 async def test_a_fault_has_the_outcome_of_the_matrix(rig: Any, fault: str) -> None:
     whole, stream = MATRIX[fault]
-    async with rig(served(f"fault/{fault}"), timeouts=SHORT) as r:
+    tables = {"limits": LIMITS.get(fault, {}), "timeouts": TIMEOUTS.get(fault, SHORT)}
+    async with rig(served(f"fault/{fault}"), health=CALM, **tables) as r:
         await check_cells(r, whole, stream, final=fault in FINAL)
 
 
@@ -236,7 +250,7 @@ async def test_a_refused_connection_falls_back_at_once(rig: Any) -> None:
 
 async def test_a_connection_that_nobody_accepts_times_out_and_falls_back(rig: Any) -> None:
     with unanswered_url() as url:
-        async with rig(served("x"), urls={"one": url}, timeouts=SHORT) as r:
+        async with rig(served("x"), urls={"one": url}, timeouts=SHORT, health=CALM) as r:
             started = trio.current_time()
             replies = [await r.chat("both/m"), await r.chat("both/m", stream=True)]
             took_s = trio.current_time() - started
@@ -369,7 +383,7 @@ async def test_no_answer_repeats_the_providers_own_words_about_our_key(rig: Any)
 
 
 async def test_a_provider_that_goes_away_and_comes_back_is_used_again(rig: Any) -> None:
-    async with rig(served(GOOD), timeouts=SHORT) as r:
+    async with rig(served(GOOD), timeouts=SHORT, health=CALM) as r:
         r.one.down = True
         assert "two:both/m" == (await r.chat("both/m")).headers["x-hedgerow-endpoint"]
         r.one.down = False
@@ -394,8 +408,10 @@ async def test_a_provider_that_stops_reading_on_a_reused_connection_is_a_504(rig
         (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
         port = listener.socket.getsockname()[1]
         nursery.start_soon(trio.serve_listeners, answer_once, [listener])
+        (model,) = models_of({"a/m": ("m",)})
+        model["context_length"] = 100_000_000
         async with rig(
-            {"a/m": ("m",)}, urls={"one": f"http://127.0.0.1:{port}/v1"}, timeouts=SHORT
+            {}, urls={"one": f"http://127.0.0.1:{port}/v1"}, timeouts=SHORT, models=[model]
         ) as r:
             first = await r.chat("a/m")
             second = await r.chat("a/m", text="x" * 12_000_000)

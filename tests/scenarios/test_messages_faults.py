@@ -79,6 +79,10 @@ async def ask(r: Rig, surface: str, *, stream: bool) -> Outcome:
     return seen_by_chat(reply) if surface == "chat" else seen_by_messages(reply)
 
 
+ASKED = {"status-429": 1}
+"""Of two requests, how many are planned: a provider that named a time to wait is not asked before."""
+
+
 @pytest.mark.parametrize("fault", MATRIX)
 async def test_a_client_of_the_messages_dialect_sees_the_outcome_of_the_matrix(fault: str) -> None:
     async with rig({"a/m": (f"fault/{fault}",)}, timeouts=SHORT) as r:
@@ -87,7 +91,7 @@ async def test_a_client_of_the_messages_dialect_sees_the_outcome_of_the_matrix(f
 
         assert MATRIX[fault] == outcomes
         assert outcomes.count(OK) == r.settled[0]
-        assert 2 == sum(r.settled)
+        assert ASKED.get(fault, 2) == sum(r.settled)
 
 
 @pytest.mark.parametrize("surface", ["chat", "messages"])
@@ -102,7 +106,7 @@ async def test_a_provider_of_the_messages_dialect_may_fail_in_any_way(
 
         assert "/v1/messages" == r.one.log[0].path
         assert outcomes.count(OK) == r.settled[0]
-        assert 2 == sum(r.settled)
+        assert ASKED.get(fault, 2) == sum(r.settled)
         for outcome in outcomes:
             assert outcome[0] >= 200 or outcome[1] in IN_STREAM
         if fault in SAME:

@@ -23,7 +23,7 @@ STREAMS = [one.name for one in replies() if one.stream]
 ERRORS = {
     400: ("BadRequestError", 400, "invalid_request_error"),
     401: ("InternalServerError", 502, "api_error"),
-    403: ("PermissionDeniedError", 403, "permission_error"),
+    403: ("InternalServerError", 502, "api_error"),
     404: ("NotFoundError", 404, "not_found_error"),
     429: ("RateLimitError", 429, "rate_limit_error"),
 }

@@ -32,7 +32,7 @@ PAIRS = [("messages/said-", name) for name in MESSAGES_SCRIPTS] + [
 ERRORS = {
     400: (anthropic.BadRequestError, 400, "invalid_request_error"),
     401: (anthropic.InternalServerError, 502, "api_error"),
-    403: (anthropic.PermissionDeniedError, 403, "permission_error"),
+    403: (anthropic.InternalServerError, 502, "api_error"),
     404: (anthropic.NotFoundError, 404, "not_found_error"),
     429: (anthropic.RateLimitError, 429, "rate_limit_error"),
     500: (anthropic.InternalServerError, 502, "api_error"),

@@ -28,7 +28,7 @@ CLOSED_WITHIN_S = 0.4
 ERRORS = {
     400: ("BadRequestError", 400),
     401: ("InternalServerError", 502),
-    403: ("PermissionDeniedError", 403),
+    403: ("InternalServerError", 502),
     404: ("NotFoundError", 404),
     429: ("RateLimitError", 429),
     500: ("InternalServerError", 502),

@@ -30,7 +30,7 @@ WEATHER: Any = {
 ERRORS = {
     400: (openai.BadRequestError, 400),
     401: (openai.InternalServerError, 502),
-    403: (openai.PermissionDeniedError, 403),
+    403: (openai.InternalServerError, 502),
     404: (openai.NotFoundError, 404),
     429: (openai.RateLimitError, 429),
     500: (openai.InternalServerError, 502),

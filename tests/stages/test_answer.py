@@ -42,6 +42,13 @@ async def test_a_head_names_who_served_and_our_own_time(autojump_clock: MockCloc
     assert pytest.approx(0.05) == meter.own_s
 
 
+async def test_a_head_says_after_how_much_silence_another_attempt_was_started() -> None:
+    meter = Meter(endpoint=an_endpoint(), waited_s=0.25, hedge_after_s=0.2)
+    found = fields(served(STREAM, a_call(), meter, a_gateway()))
+
+    assert found["server-timing"].endswith("upstream;dur=250.000, hedge;dur=200.000")
+
+
 async def test_our_own_time_is_never_negative() -> None:
     meter = Meter(waited_s=1e9)
     served(JSON, a_call(), meter, a_gateway())
@@ -81,7 +88,14 @@ async def test_a_whole_reply_is_sent_at_once() -> None:
 async def test_before_the_head_a_failure_is_a_status_with_its_headers() -> None:
     downstream = FakeDownstream()
     error = UpstreamRateLimitError("busy", headers=(("retry-after", "7"),))
-    await refuse(error, downstream, "openai-chat", a_call(), an_endpoint(), a_gateway(keys=["x"]))
+    await refuse(
+        error,
+        downstream,
+        "openai-chat",
+        a_call(),
+        Meter(offer=an_endpoint()),
+        a_gateway(keys=["x"]),
+    )
     found = fields(downstream.headers)
 
     assert 429 == downstream.status
@@ -99,7 +113,7 @@ async def test_before_the_head_a_failure_is_a_status_with_its_headers() -> None:
 
 async def test_a_failure_before_the_call_is_known_names_no_generation() -> None:
     downstream = FakeDownstream()
-    await refuse(GatewayError("secret"), downstream, "openai-chat", None, None, a_gateway())
+    await refuse(GatewayError("secret"), downstream, "openai-chat", None, Meter(), a_gateway())
 
     assert 500 == downstream.status
     assert b"secret" not in downstream.sent
@@ -110,7 +124,9 @@ async def test_a_failure_before_the_call_is_known_names_no_generation() -> None:
 async def test_behind_the_head_a_failure_comes_in_stream(error: Exception) -> None:
     downstream = FakeDownstream()
     begin(downstream, a_call(), Meter(), a_gateway())
-    await refuse(error, downstream, "openai-chat", a_call(), an_endpoint(), a_gateway())  # type: ignore[arg-type]
+    await refuse(
+        error, downstream, "openai-chat", a_call(), Meter(offer=an_endpoint()), a_gateway()
+    )  # type: ignore[arg-type]
     first, last, rest = downstream.sent.decode().split("\n\n")
     document = json.loads(first.removeprefix("data: "))
 
@@ -126,5 +142,10 @@ async def test_a_client_that_left_hears_nothing_and_that_is_told_to_the_door() -
     begin(downstream, a_call(), Meter(), a_gateway())
     with pytest.raises(ClientClosedError):
         await refuse(
-            ClientClosedError("x"), downstream, "openai-chat", a_call(), an_endpoint(), a_gateway()
+            ClientClosedError("x"),
+            downstream,
+            "openai-chat",
+            a_call(),
+            Meter(offer=an_endpoint()),
+            a_gateway(),
         )

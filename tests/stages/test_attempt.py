@@ -115,7 +115,11 @@ class FakePool:
 
 
 def attempt(pool: FakePool, *, stream: bool = True, limits: LimitSettings | None = None) -> Attempt:
-    upstream = namespace(pool=pool, request=lambda surface, body, more: b"POST %b%b" % (more, body))
+    upstream = namespace(
+        pool=pool,
+        keyring=None,
+        request=lambda surface, body, more, lease: b"POST %b%b" % (more, body),
+    )
     gateway = a_gateway(
         upstreams=namespace(of=lambda endpoint: upstream),
         settings=Settings(limits=limits or LimitSettings()),

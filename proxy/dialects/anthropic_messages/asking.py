@@ -13,7 +13,7 @@ from proxy.dialects.anthropic_messages.conversing import unmarked
 from proxy.dialects.anthropic_messages.names import NAME, SEAL
 from proxy.dialects.anthropic_messages.turning import refuse, write_turns
 from proxy.errors import InvalidRequestError
-from proxy.model.call import Call
+from proxy.model.call import Call, with_options
 from proxy.model.conversation import AnswerFormat, Conversation, NativeTool, Thinking, Tool
 from proxy.model.document import Document, Json, as_document, as_list
 from proxy.model.endpoint import Endpoint
@@ -48,6 +48,10 @@ FORMATS = frozenset((
 ))  # fmt: skip
 
 
+FAST = "fast"
+"""What this dialect calls the service tier "priority"."""
+
+
 def encode_request(call: Call, endpoint: Endpoint) -> bytes:
     """Write the body for a provider. Raises: InvalidRequestError with the path."""
     if call.dialect == NAME:
@@ -58,6 +62,12 @@ def encode_request(call: Call, endpoint: Endpoint) -> bytes:
             body.pop("stream", None)
     else:
         body = write_body(call, endpoint, call.converse())
+    if endpoint.tier == "priority":
+        body["speed"] = FAST
+    else:
+        body.pop("speed", None)  # it would be billed at a price that is not this endpoint's
+    if call.options:
+        body = with_options(call, endpoint.provider.id, body)
     try:
         return orjson.dumps(body)
     except (TypeError, ValueError) as error:

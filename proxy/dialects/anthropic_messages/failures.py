@@ -75,7 +75,7 @@ def read_error(status: int, document: Json) -> HedgerowError:
             )
         case "permission":
             unable = UpstreamUnavailableError(GENERIC, metadata=metadata)
-            return _typed(unable, "permission_denied", 403)
+            return _typed(unable, "permission_denied", 502)
         case "rate":
             return UpstreamRateLimitError(GENERIC, metadata=metadata)
         case "overloaded":

@@ -21,7 +21,7 @@ FALLBACKS_MAX = 3
 """Length of `models` and of `fallbacks`, as OpenRouter has it."""
 
 OURS = frozenset((
-    "provider", "models", "fallbacks", "route", "preset", "plugins", "transforms", "usage", "session_id",
+    "provider", "models", "fallbacks", "route", "weights", "preset", "plugins", "transforms", "usage", "session_id",
     "user", "trace", "debug", "stop_server_tools_when", "safeguards",
 ))  # fmt: skip
 """Fields that speak to the gateway: never sent upstream as they are."""
@@ -202,9 +202,11 @@ def decode_request(
     """Read a client's request. Raises: InvalidRequestError with the field's path."""
     shape = checked_shape(document)
     named = (shape.model, *(shape.models or ()), *(f.model for f in shape.fallbacks or ()))
-    body = document
+    body: Document = document
+    ours: Document = {}
     if not WITHHELD.isdisjoint(document):
         body = {key: value for key, value in document.items() if key not in WITHHELD}
+        ours = {key: document[key] for key in OURS if key in document}
     return Call(
         dialect=NAME,
         surface=surface,
@@ -215,6 +217,8 @@ def decode_request(
         converse=partial(converse, document),
         native_headers=native_headers(headers),
         preferences=as_document(document.get("provider")),
+        ours=ours,
+        session=shape.session_id or "",
     )
 
 

@@ -22,7 +22,7 @@ from proxy.errors import HedgerowError, UpstreamUnavailableError
 from proxy.model.call import Call
 from proxy.model.document import Document, Json, as_document
 from proxy.model.endpoint import Endpoint
-from proxy.model.envelope import error_object
+from proxy.model.envelope import error_document, error_object
 from proxy.model.event import Charged, Event, Failed, Finished, Native
 from proxy.units import to_usd
 
@@ -140,18 +140,21 @@ class Writing:
             return self._fail(UpstreamUnavailableError(ENDED_IN_ERROR))
         self._is_over = True
         counts = usage_document(bill)
+        routed: Document = {} if bill.routing is None else {"openrouter_metadata": bill.routing}
         rest = self._blocks.close()
         if not self._stream:
             if self._whole is not None:
                 usage = as_document(self._whole.get("usage")) | counts
-                return encode({**self._whole, "usage": usage})
+                return encode({**self._whole, "usage": usage, **routed})
             for document in rest:
                 self._folding.feed(document)
-            return encode(self._message(self._folding.content, self._reason(), counts))
+            return encode(
+                {**self._message(self._folding.content, self._reason(), counts), **routed}
+            )
         out = [named(str(d["type"]), d) for d in rest]
         if isinstance(self._open, int):  # the provider forgot to
-            stop: Document = {"type": "content_block_stop", "index": self._open}
-            out.append(named("content_block_stop", stop))
+            end: Document = {"type": "content_block_stop", "index": self._open}
+            out.append(named("content_block_stop", end))
         if not self._is_started:
             out.insert(0, self._start())
         said = as_document(self._ending.get("delta"))
@@ -161,7 +164,8 @@ class Writing:
             "delta": said if said.get("stop_reason") else {**said, **self._reason()},
             "usage": as_document(self._ending.get("usage")) | counts,
         }
-        out += [named("message_delta", ending), named("message_stop", {"type": "message_stop"})]
+        stop: Document = {"type": "message_stop", **routed}
+        out += [named("message_delta", ending), named("message_stop", stop)]
         return b"".join(out)
 
     def _reason(self) -> Document:
@@ -207,6 +211,9 @@ def error_body(error: HedgerowError, request_id: Json) -> Document:
     """The envelope of an error; `request_id` is the generation's id, or None without one."""
     told = error_object(error)
     other = "invalid_request_error" if 400 <= error.status < 500 else "api_error"
+    routed: Document = {}
+    if (routing := error_document(error).get("openrouter_metadata")) is not None:
+        routed["openrouter_metadata"] = routing
     return {
         "type": "error",
         "error": {
@@ -215,6 +222,7 @@ def error_body(error: HedgerowError, request_id: Json) -> Document:
             "error_type": error.error_type,
         },
         "request_id": request_id,
+        **routed,
     }
 
 

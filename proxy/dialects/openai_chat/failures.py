@@ -88,7 +88,7 @@ def _refused(status: int, text: str, signs: str, metadata: dict[str, object]) ->
         return _typed(error, "not_found", status=404)
     if status == 403 and not _any(POLICY_SIGNS, signs):
         return _typed(
-            UpstreamUnavailableError(GENERIC, metadata=metadata), "permission_denied", status=403
+            UpstreamUnavailableError(GENERIC, metadata=metadata), "permission_denied", status=502
         )
     error = UpstreamRefusedError(text[:RAW_CHARACTERS_MAX] or GENERIC, metadata=metadata)
     if _any(CONTEXT_SIGNS, signs):

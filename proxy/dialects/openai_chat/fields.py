@@ -12,7 +12,7 @@ from proxy.model.document import Document, Json
 NAME = "openai-chat"
 
 OURS = frozenset((
-    "provider", "models", "route", "preset", "plugins", "transforms", "usage", "session_id",
+    "provider", "models", "route", "weights", "preset", "plugins", "transforms", "usage", "session_id",
     "trace", "debug", "include_reasoning", "stream_options",
 ))  # fmt: skip
 """Fields that speak to the gateway: never sent upstream as they are."""

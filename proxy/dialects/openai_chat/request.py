@@ -9,9 +9,9 @@ import orjson
 
 from proxy.dialects.openai_chat.asking import ask
 from proxy.dialects.openai_chat.conversing import converse
-from proxy.dialects.openai_chat.fields import NAME, WITHHELD
+from proxy.dialects.openai_chat.fields import NAME, OURS, WITHHELD
 from proxy.errors import InvalidRequestError
-from proxy.model.call import Call, Surface
+from proxy.model.call import Call, Surface, with_options
 from proxy.model.dialect import NO_HEADERS
 from proxy.model.document import Document, Json, as_document, as_list
 from proxy.model.endpoint import Endpoint
@@ -29,6 +29,12 @@ class Turn(msgspec.Struct):
     """One message; what else it holds is the provider's to judge."""
 
     role: str
+
+
+class Debug(msgspec.Struct):
+    """`debug`."""
+
+    echo_upstream_body: bool = False
 
 
 class Shape(msgspec.Struct):
@@ -64,6 +70,8 @@ class Shape(msgspec.Struct):
     provider: Table | None = None
     user: Text = None
     session_id: Annotated[str, msgspec.Meta(max_length=256)] | None = None
+    prompt_cache_key: Text = None
+    debug: Debug | None = None
     stream_options: Table | None = None
     metadata: Table | None = None
     service_tier: Text = None
@@ -93,9 +101,10 @@ def decode_request(
     if surface == "chat" and shape.messages is msgspec.UNSET:
         surface = "completions"  # the API answers a chat call with `prompt` as a completion
     models = tuple(dict.fromkeys((shape.model, *(shape.models or ()))))
-    body = document
+    body, ours = document, NOTHING
     if not WITHHELD.isdisjoint(document):
         body = {key: value for key, value in document.items() if key not in WITHHELD}
+        ours = {key: document[key] for key in OURS if key in document}
     return Call(
         dialect=NAME,
         surface=surface,
@@ -105,7 +114,13 @@ def decode_request(
         output_tokens_max=shape.max_completion_tokens or shape.max_tokens,
         converse=partial(converse, document),
         preferences=as_document(document.get("provider")),
+        ours=ours,
+        echoes=[] if shape.stream and shape.debug and shape.debug.echo_upstream_body else None,
+        session=shape.session_id or shape.prompt_cache_key or "",
     )
+
+
+NOTHING: Document = {}
 
 
 def checked_shape(document: Document) -> Shape:
@@ -137,6 +152,12 @@ def encode_request(call: Call, endpoint: Endpoint) -> bytes:
     quirks = endpoint.quirks
     said = call.body if call.dialect == NAME else ask(call.converse(), call, endpoint)
     body = {**said, "model": endpoint.upstream_model}
+    if not endpoint.withheld.isdisjoint(body):
+        body = {name: value for name, value in body.items() if name not in endpoint.withheld}
+    if endpoint.tier is not None or "service_tier" in body:
+        _set_tier(body, endpoint)
+    if call.options:
+        body = with_options(call, endpoint.provider.id, body)
     if call.stream:
         body["stream"] = True
         if "no_stream_options" not in quirks:
@@ -157,6 +178,18 @@ def encode_request(call: Call, endpoint: Endpoint) -> bytes:
         return orjson.dumps(body)
     except (TypeError, ValueError) as error:
         raise InvalidRequestError(*_unencodable(body, str(error))) from None
+
+
+def _set_tier(body: Document, endpoint: Endpoint) -> None:
+    """Ask for the tier that the endpoint's prices are for; another would be billed at others."""
+    if endpoint.tier is not None:
+        body["service_tier"] = endpoint.tier
+    elif body["service_tier"] not in UNPRICED_TIERS:
+        del body["service_tier"]
+
+
+UNPRICED_TIERS = ("auto", "default", None)
+"""Service tiers that say nothing about the price."""
 
 
 def _unencodable(body: Document, reason: str) -> tuple[str]:

@@ -15,9 +15,10 @@ from proxy.errors import UpstreamUnavailableError
 from proxy.model.call import Call
 from proxy.model.document import Document, Json, as_document, as_list
 from proxy.model.endpoint import Endpoint
-from proxy.model.envelope import error_object
+from proxy.model.envelope import error_document, error_object
 from proxy.model.event import (
     Charged,
+    Echoed,
     Ended,
     Event,
     Failed,
@@ -72,6 +73,9 @@ class Writing:
                 return self._bill(events[0]) + (DONE if self._stream else b"")
             case Ended():
                 return b""
+            case Echoed(body=body):
+                debug: Document = {"debug": {"echo_upstream_body": body}}
+                return b"data: %b\n\n" % encode({**self._head, "choices": [], **debug})
             case Native(dialect=dialect, document=document) if dialect == NAME:
                 amended = self._amend(document)
             case _ if self._stream:
@@ -159,10 +163,12 @@ class Writing:
         }
 
     def _bill(self, bill: Charged) -> bytes:
-        usage = usage_document(bill)
+        counted: Document = {"usage": usage_document(bill)}
+        if bill.routing is not None:
+            counted["openrouter_metadata"] = bill.routing
         if not self._stream:
             whole = self._compose_whole() if self._whole is None else self._whole
-            return encode({**whole, "usage": usage})
+            return encode({**whole, **counted})
         choices: list[Json] = []
         for index, (reason, native) in sorted((self._finish or {0: ("stop", "stop")}).items()):
             # Empty: SDK helpers that put deltas together would make a role "assistantassistant", and
@@ -177,7 +183,7 @@ class Writing:
                     "logprobs": None,
                 }
             )
-        return b"data: %b\n\n" % encode({**self._head, "choices": choices, "usage": usage})
+        return b"data: %b\n\n" % encode({**self._head, "choices": choices, **counted})
 
     def _failure(self, error: Document) -> bytes:
         if not self._stream:
@@ -236,7 +242,7 @@ class Refusing:
         """Encode `Failed`."""
         (failed,) = events
         assert isinstance(failed, Failed)
-        return encode({"error": error_object(failed.error)})
+        return encode(error_document(failed.error))
 
 
 def encode_response(call: Call | None, endpoint: Endpoint | None) -> Writing | Refusing:

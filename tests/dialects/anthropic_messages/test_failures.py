@@ -32,7 +32,7 @@ CASES: list[tuple[int, Json, type[HedgerowError], int, str]] = [
     (401, body("authentication_error", f"invalid x-api-key {SECRET}"), CREDENTIAL, 502, "authentication"),
     (400, body("invalid_request_error", f"This organization has been disabled. {SECRET}"), CREDENTIAL, 502, "authentication"),
     (403, body("permission_error", f"Your API key {SECRET} may not"), CREDENTIAL, 502, "authentication"),
-    (403, body("permission_error", f"No access to the resource for {SECRET}"), AWAY, 403, "permission_denied"),
+    (403, body("permission_error", f"No access to the resource for {SECRET}"), AWAY, 502, "permission_denied"),
     (402, body("billing_error", f"Pay, {SECRET}"), CREDENTIAL, 502, "payment_required"),
     (400, body("invalid_request_error", f"Your credit balance is too low {SECRET}"), CREDENTIAL, 502, "payment_required"),
     (400, body("invalid_request_error", f"You have reached your specified API usage limits {SECRET}"), CREDENTIAL, 502, "payment_required"),

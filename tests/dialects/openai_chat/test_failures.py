@@ -31,7 +31,7 @@ ROWS = [
     ("deepseek key", 401, nested("Authentication Fails", "invalid_request_error", "authentication_error"), 502, "authentication", "other"),
     ("azure key", 401, nested("Access denied", "401"), 502, "authentication", "other"),
     ("proxy key", 407, None, 502, "authentication", "other"),
-    ("openai region", 403, nested("Country not supported", "unsupported_country_region_territory"), 403, "permission_denied", "other"),
+    ("openai region", 403, nested("Country not supported", "unsupported_country_region_territory"), 502, "permission_denied", "other"),
     ("openai quota", 429, nested("You exceeded your quota", "insufficient_quota", "insufficient_quota"), 502, "payment_required", "other"),
     ("openai billing", 400, nested("Hard limit", "billing_hard_limit_reached"), 502, "payment_required", "other"),
     ("anthropic credit", 400, nested("Your credit balance is too low"), 502, "payment_required", "other"),
