@@ -20,6 +20,9 @@ COMMANDS = {
     "demo": "proxy.cli.demo",
     "check": "proxy.cli.check",
     "models": "proxy.cli.models",
+    "top": "proxy.cli.top",
+    "explain": "proxy.cli.explain",
+    "compare": "proxy.cli.compare",
     "version": "proxy.cli.version",
 }
 """Command -> the module that holds it, in the order of `--help`."""

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 
 from proxy import __version__
-from proxy.console.api import endpoints, health, key, models, providers
+from proxy.console.api import endpoints, explain, feedback, health, key, live, models, providers
 from proxy.console.api.presentation import API_PREFIX
 from proxy.console.api.replies import error_reply, json_reply
 from proxy.console.frontdoor import FrontDoor
@@ -41,6 +41,9 @@ def build_app(gateway: Gateway) -> Starlette:
         *endpoints.routes(gateway),
         *providers.routes(gateway),
         *key.routes(gateway),
+        *live.routes(gateway),
+        *explain.routes(gateway),
+        *feedback.routes(gateway),
         *(Route(path, _belongs_to_a_door, methods=["POST"]) for path in INFERENCE),
     ]
     app = Starlette(

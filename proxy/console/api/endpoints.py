@@ -2,6 +2,8 @@
 
 A slug may carry a variant (":nitro"): where the catalogue does not know the variant, the model itself
 is shown, since a variant changes routing and not what a model is.
+
+Status and uptime are public; latency and throughput are for those who may use the gateway.
 """
 
 from functools import partial
@@ -11,11 +13,21 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from proxy.catalog.catalog import Catalog
-from proxy.console.api.presentation import present_endpoints, present_model
+from proxy.console.api.key import require_key
+from proxy.console.api.presentation import (
+    HEALTHY,
+    RESTING,
+    TROUBLED,
+    Present,
+    present_endpoints,
+    present_model,
+)
 from proxy.console.api.replies import json_reply
-from proxy.errors import NoEndpointError, NotFoundError, UnknownModelError
+from proxy.errors import AuthenticationError, NoEndpointError, NotFoundError, UnknownModelError
 from proxy.gateway import Gateway
-from proxy.model.endpoint import Model
+from proxy.model.endpoint import Endpoint, Model
+from proxy.model.standing import Snapshot
+from proxy.units import Seconds
 
 
 def routes(gateway: Gateway) -> list[BaseRoute]:
@@ -35,9 +47,36 @@ async def show_model(gateway: Gateway, request: Request) -> Response:
 
 
 async def list_endpoints(gateway: Gateway, request: Request) -> Response:
-    """All that can serve one model."""
+    """All that can serve one model, and how it does."""
     model = find_model(gateway.catalog, _name(request))
-    return json_reply({"data": present_endpoints(model)})
+    now, board, snapshot = gateway.clock(), gateway.live.board, gateway.live.snapshot
+    figures = may_see_figures(gateway.keys, request.headers.get("authorization"))
+    present = {
+        endpoint.id: Present(
+            status_of(endpoint, snapshot, now), board.report(endpoint.id, now), figures
+        )
+        for endpoint in model.endpoints
+    }
+    return json_reply({"data": present_endpoints(model, present)})
+
+
+def may_see_figures(keys: frozenset[str], authorization: str | None) -> bool:
+    """Whether the caller has a key, or none is needed."""
+    if not keys:
+        return True
+    try:
+        require_key(keys, authorization)
+    except AuthenticationError:
+        return False
+    return True
+
+
+def status_of(endpoint: Endpoint, snapshot: Snapshot, now: Seconds) -> int:
+    """RESTING: it or its whole provider is left alone; TROUBLED: it had trouble lately; HEALTHY."""
+    rests = (snapshot.resting.get(name) for name in (endpoint.id, endpoint.provider.id))
+    if any(rest is not None and now < rest.until for rest in rests):
+        return RESTING
+    return TROUBLED if now < snapshot.troubled.get(endpoint.id, now) else HEALTHY
 
 
 def find_model(catalog: Catalog, name: str) -> Model:

@@ -5,15 +5,24 @@ Rule 2: prices are USD per unit as strings; what a price list does not name is l
 Source: the public OpenRouter API, Model and PublicEndpoint, as of 2026-08.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from itertools import chain
+
+import msgspec
 
 from proxy.model.document import Document, Json
 from proxy.model.endpoint import Endpoint, Model, Prices, Provider
+from proxy.model.standing import Quantiles, Report, Standing
 from proxy.units import usd_per_unit
 
 API_PREFIX = "/api/v1"
 """Prefix of links in replies; the same routes also stand under "/v1"."""
+
+HEALTHY, TROUBLED, RESTING = 0, -1, -2
+"""`status`: no trouble; asked after those without trouble; left alone for a while."""
+
+MILLISECONDS = 1000
+"""Latencies are published in milliseconds."""
 
 TOOL_CHOICES = ("none", "auto", "required", "function")
 
@@ -86,20 +95,36 @@ def present_model(model: Model) -> Document:
     }
 
 
-def present_endpoints(model: Model) -> Document:
-    """The `data` of GET /models/{author}/{slug}/endpoints."""
+class Present(msgspec.Struct, frozen=True):
+    """What the live figures of one endpoint look like to one caller."""
+
+    status: int = HEALTHY
+    report: Report | None = None
+    """None: it had no traffic."""
+    figures: bool = True
+    """False: the caller may not see latency and throughput."""
+
+
+UNSEEN = Present()
+
+
+def present_endpoints(model: Model, present: Mapping[str, Present]) -> Document:
+    """The `data` of GET /models/{author}/{slug}/endpoints; `present` is by endpoint id."""
     return {
         "id": model.id,
         "name": model.name,
         "created": model.created,
         "description": model.description,
         "architecture": present_architecture(model),
-        "endpoints": [present_endpoint(endpoint, model) for endpoint in model.endpoints],
+        "endpoints": [
+            present_endpoint(endpoint, model, present.get(endpoint.id, UNSEEN))
+            for endpoint in model.endpoints
+        ],
     }
 
 
-def present_endpoint(endpoint: Endpoint, model: Model) -> Document:
-    """One endpoint. Live figures are null: this file sees no statistics."""
+def present_endpoint(endpoint: Endpoint, model: Model, present: Present) -> Document:
+    """One endpoint, as it is and as it does."""
     provider, prices = endpoint.provider, endpoint.prices
     chooses = "tool_choice" in endpoint.supported_parameters
     return {
@@ -121,16 +146,25 @@ def present_endpoint(endpoint: Endpoint, model: Model) -> Document:
         "supports_tool_choice": dict.fromkeys(TOOL_CHOICES, chooses),
         "native_tools": {},
         "service_tier": None,
-        "status": 0,
-        "uptime_last_5m": None,
-        "uptime_last_30m": None,
-        "uptime_last_1d": None,
-        "latency_last_30m": None,
-        "throughput_last_30m": None,
+        **present_vitals(present),
         "supports_voice_cloning": False,
         "supports_multiple_audio_references": False,
         "supports_image_reference": False,
         "supports_diarization": False,
+    }
+
+
+def present_vitals(present: Present) -> Document:
+    """Status and live figures; null where there are none, or none to be seen."""
+    report = present.report
+    recent = report.half_hour if report is not None and present.figures else Standing()
+    return {
+        "status": present.status,
+        "uptime_last_5m": None if report is None else report.uptime_5m,
+        "uptime_last_30m": None if report is None else report.uptime_30m,
+        "uptime_last_1d": None if report is None else report.uptime_1d,
+        "latency_last_30m": _quantiles(recent.ttft, MILLISECONDS),
+        "throughput_last_30m": _quantiles(recent.throughput, 1),
     }
 
 
@@ -151,6 +185,17 @@ def _tag(endpoint: Endpoint) -> str:
     """What clients write into `provider.order` to mean this endpoint: "deepinfra/fp8"."""
     detail = endpoint.tag or endpoint.quantization
     return f"{endpoint.provider.id}/{detail}" if detail else endpoint.provider.id
+
+
+def _quantiles(quantiles: Quantiles | None, scale: int) -> Json:
+    if quantiles is None:
+        return None
+    return {
+        "p50": round(quantiles.p50 * scale, 1),
+        "p75": round(quantiles.p75 * scale, 1),
+        "p90": round(quantiles.p90 * scale, 1),
+        "p99": round(quantiles.p99 * scale, 1),
+    }
 
 
 def _least(*limits: int | None) -> int | None:

@@ -65,7 +65,7 @@ async def test_filters_and_orders(
         ("offset=x", "'offset' must be a whole number"),
         ("limit=0", "'limit' must be within 1..1000"),
         ("limit=1001", "'limit' must be within 1..1000"),
-        ("min_price=NaN", "'min_price': 'NaN' is not within"),
+        ("min_price=NaN", "'min_price': 'NaN' is not a decimal number"),
         ("max_price=cheap", "'max_price': 'cheap' is not a decimal number"),
         ("sort=random", "'sort' must be one of: newest"),
     ],

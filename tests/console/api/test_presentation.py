@@ -3,14 +3,18 @@
 import pytest
 
 from proxy.console.api.presentation import (
+    RESTING,
+    Present,
     cheapest,
     present_endpoints,
     present_model,
     present_prices,
     present_provider,
+    present_vitals,
 )
 from proxy.model.document import as_document
 from proxy.model.endpoint import Model, Prices
+from proxy.model.standing import Quantiles, Report, Standing
 from proxy.units import price_from_usd
 
 Models = dict[str, Model]
@@ -78,7 +82,7 @@ def test_a_price_for_cache_writes_is_shown() -> None:
 
 
 def test_every_endpoint_has_every_required_key(models: Models) -> None:
-    shown = present_endpoints(models["north/big"])
+    shown = present_endpoints(models["north/big"], {})
     endpoints = shown["endpoints"]
 
     assert set(shown) == {"id", "name", "created", "description", "architecture", "endpoints"}
@@ -94,7 +98,7 @@ def test_every_endpoint_has_every_required_key(models: Models) -> None:
 def test_an_endpoint_shows_its_own_limits_and_tag(models: Models) -> None:
     first, second = (
         as_document(entry)
-        for entry in present_endpoints(models["north/big"])["endpoints"] or []  # type: ignore[union-attr]
+        for entry in present_endpoints(models["north/big"], {})["endpoints"] or []  # type: ignore[union-attr]
     )
 
     assert (first["tag"], second["tag"]) == ("acme/fp8", "bulk")
@@ -106,6 +110,53 @@ def test_an_endpoint_shows_its_own_limits_and_tag(models: Models) -> None:
     )
     assert as_document(first["supports_tool_choice"])["auto"] is False
     assert as_document(second["supports_tool_choice"])["auto"] is True
+
+
+REPORT = Report(
+    recent=Standing(),
+    half_hour=Standing(
+        ttft=Quantiles(0.1, 0.2, 0.3, 1.0004), throughput=Quantiles(40.0, 30.0, 20.0, 0.1)
+    ),
+    ends={},
+    recent_ends={},
+    uptime_5m=100.0,
+    uptime_30m=50.0,
+)
+
+
+def test_latency_is_published_in_milliseconds_and_throughput_per_second() -> None:
+    assert present_vitals(Present(report=REPORT)) == {
+        "status": 0,
+        "uptime_last_5m": 100.0,
+        "uptime_last_30m": 50.0,
+        "uptime_last_1d": None,
+        "latency_last_30m": {"p50": 100.0, "p75": 200.0, "p90": 300.0, "p99": 1000.4},
+        "throughput_last_30m": {"p50": 40.0, "p75": 30.0, "p90": 20.0, "p99": 0.1},
+    }
+
+
+def test_who_may_not_see_figures_sees_status_and_uptime() -> None:
+    shown = present_vitals(Present(RESTING, REPORT, figures=False))
+
+    assert (-2, 100.0) == (shown["status"], shown["uptime_last_5m"])
+    assert shown["latency_last_30m"] is None
+    assert shown["throughput_last_30m"] is None
+
+
+def test_an_endpoint_without_traffic_is_healthy_and_otherwise_null() -> None:
+    shown = present_vitals(Present())
+
+    assert 0 == shown.pop("status")
+    assert {None} == set(shown.values())
+
+
+def test_live_figures_belong_to_the_endpoint_of_that_id(models: Models) -> None:
+    second = models["north/big"].endpoints[1].id
+
+    shown = present_endpoints(models["north/big"], {second: Present(RESTING)})["endpoints"]
+
+    assert isinstance(shown, list)
+    assert [0, -2] == [as_document(entry)["status"] for entry in shown]
 
 
 def test_no_limit_is_null(models: Models) -> None:
