@@ -22,9 +22,8 @@ from proxy.model.event import Failed, Finished, Native, Text
 from proxy.model.outcome import NOTHING, Dropped, Failure, Opened
 from proxy.stages.relay import COMMENT
 from proxy.units import Seconds
-from tests.fakes.downstream import FakeDownstream, FakeReply, a_gateway, opened
+from tests.fakes.downstream import FakeDownstream, FakeLedger, FakeReply, a_gateway, opened
 from tests.fakes.things import a_call, a_model, an_endpoint
-from tests.stages.test_settle import Books
 
 MODELS = a_model(an_endpoint("one"), an_endpoint("two"))
 
@@ -62,7 +61,7 @@ class Stage:
     """One exchange: what attempts do by provider, and what came of it."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, **ends: Any) -> None:
-        self.ledger = Books()
+        self.ledger = FakeLedger()
         settings = Settings(
             limits=LimitSettings(comment_after_s=5), hedging=HedgingSettings(enabled=False)
         )

@@ -1,7 +1,7 @@
 """A client, a provider and a ledger that live in memory: what stages are given in their own tests."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 from typing import Any, cast
@@ -19,7 +19,7 @@ from proxy.model.downstream import Buffer
 from proxy.model.endpoint import Endpoint, Model
 from proxy.model.event import Finished, Native, Text, Usage
 from proxy.model.head import RequestHead
-from proxy.model.meter import Delivered
+from proxy.model.meter import Delivered, Tried
 from proxy.model.outcome import Opened
 from proxy.net.clock import Identities
 from proxy.observe.statistics import Statistics
@@ -137,6 +137,11 @@ class FakeLedger:
     lasts_s: float | None = None
     moves: list[tuple[str, object]] = field(default_factory=list)
     durable_at: list[float] = field(default_factory=list)
+    told: list[tuple[str, str, tuple[Tried, ...]]] = field(default_factory=list)
+    """Attempts, call by call: generation, account, records."""
+
+    def attempts(self, generation_id: str, account: str, records: Sequence[Tried]) -> None:
+        self.told.append((generation_id, account, tuple(records)))
 
     def hold(self, account: str, amount: NanoDollars, output_tokens_max: int | None) -> Hold:
         self.moves.append(("hold", amount))

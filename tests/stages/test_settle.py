@@ -1,7 +1,5 @@
 """Post or void, exactly once; free is what broke off upstream, or said nothing."""
 
-from collections.abc import Sequence
-
 import pytest
 import trio
 from trio.testing import MockClock
@@ -15,19 +13,11 @@ from proxy.units import NanoDollars, Seconds
 from tests.fakes.downstream import FakeLedger, a_gateway
 from tests.fakes.things import PRICES, a_call, an_endpoint
 
-
-class Books(FakeLedger):
-    """Keeps what it is told of attempts."""
-
-    def attempts(self, generation_id: str, account: str, records: Sequence[Tried]) -> None:
-        self.told = [*getattr(self, "told", []), (generation_id, account, tuple(records))]
-
-
 HOLD = Hold(1, "open", NanoDollars(10**9), None)
 
 
 async def settled(meter: Meter) -> list[tuple[str, object]]:
-    ledger = Books()
+    ledger = FakeLedger()
     await settle(meter, HOLD, a_call(), a_gateway(ledger=ledger))
     return ledger.moves
 
@@ -65,14 +55,14 @@ async def test_what_broke_off_without_the_clients_doing_is_free(end: End) -> Non
 
 
 async def test_it_waits_until_the_entry_is_durable(autojump_clock: MockClock) -> None:
-    ledger = Books(lasts_s=2)
+    ledger = FakeLedger(lasts_s=2)
     await settle(Meter(), HOLD, a_call(), a_gateway(ledger=ledger))
 
     assert [trio.current_time()] == ledger.durable_at
 
 
 async def test_a_client_that_leaves_cannot_stop_it(autojump_clock: MockClock) -> None:
-    ledger = Books(lasts_s=2)
+    ledger = FakeLedger(lasts_s=2)
     with trio.move_on_after(1) as scope:
         await settle(Meter(), HOLD, a_call(), a_gateway(ledger=ledger))
         await trio.lowlevel.checkpoint()
@@ -83,13 +73,13 @@ async def test_a_client_that_leaves_cannot_stop_it(autojump_clock: MockClock) ->
 
 async def test_a_ledger_that_hangs_cannot_hang_us(autojump_clock: MockClock) -> None:
     started = trio.current_time()
-    await settle(Meter(), HOLD, a_call(), a_gateway(ledger=Books(lasts_s=10**6)))
+    await settle(Meter(), HOLD, a_call(), a_gateway(ledger=FakeLedger(lasts_s=10**6)))
 
     assert SETTLE_MAX_S == pytest.approx(trio.current_time() - started)
 
 
 async def test_attempts_and_tokens_are_counted() -> None:
-    gateway = a_gateway(ledger=Books())
+    gateway = a_gateway(ledger=FakeLedger())
     meter = Meter(endpoint=an_endpoint(), charge=bill(Usage(3, 4), PRICES), end="complete")
     meter.trail += [
         Tried(an_endpoint("bad"), "timeout", 504, Seconds(0.0), 1.0),
@@ -108,7 +98,7 @@ LOST = Tried(an_endpoint("lost"), "lost", 499, Seconds(0.0), 1.0, True, "estimat
 
 async def told(meter: Meter) -> tuple[Tried, ...]:
     """What the ledger is told of the attempts."""
-    ledger = Books()
+    ledger = FakeLedger()
     await settle(meter, HOLD, a_call(), a_gateway(ledger=ledger))
     ((generation_id, account, records),) = ledger.told
 
@@ -145,7 +135,7 @@ async def test_a_winner_that_broke_off_is_the_houses_loss() -> None:
 
 
 async def test_what_clients_were_charged_is_told_to_the_budget_of_hedges() -> None:
-    gateway = a_gateway(ledger=Books())
+    gateway = a_gateway(ledger=FakeLedger())
     charge = bill(Usage(3, 4), PRICES)
     await settle(Meter(endpoint=an_endpoint(), charge=charge), HOLD, a_call(), gateway)
 
