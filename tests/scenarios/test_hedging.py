@@ -170,6 +170,13 @@ class Stage:
             post(body, "/api/v1/chat/completions", "X-OpenRouter-Metadata: enabled")
         )
 
+    async def quiet(self, within_s: float = 2.0) -> None:
+        """Wait until the gateway is at rest and both providers know how each of their replies ended."""
+        await self.rig.quiet(within_s)
+        with trio.fail_after(within_s):
+            while any(heard.end == "open" for heard in (*self.one.heard, *self.two.heard)):
+                await trio.sleep(0.002)
+
     def trail(self, reply: Reply) -> list[tuple[str, str, bool, str]]:
         """(provider, outcome, hedge, basis) of each attempt."""
         return [
@@ -249,7 +256,7 @@ async def test_a_stalled_primary_is_beaten_by_the_hedge_and_closed(
 ) -> None:
     async with stage(monkeypatch, stalls, answers) as s:
         reply = await s.ask("a")
-        await s.rig.quiet()
+        await s.quiet()
 
         assert ("<two>" * 3, "2") == (reply.text, reply.headers["x-hedgerow-attempts"])
         assert "two:maker/text" == reply.headers["x-hedgerow-endpoint"]
@@ -288,7 +295,7 @@ async def test_losers_are_closed_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     async with stage(monkeypatch, every_other, answers) as s:
         for number in range(400):
             assert (await s.ask(str(number))).status == 200
-        await s.rig.quiet()
+        await s.quiet()
         late = sorted(
             s.one.log[label].ended_at - heard.first_at for label, heard in s.two.log.items()
         )
@@ -306,7 +313,7 @@ async def test_the_primary_may_win_after_all(monkeypatch: pytest.MonkeyPatch) ->
         assert [("one", "won", False, "reported"), ("two", "lost", True, "estimated")] == s.trail(
             reply
         )
-        await s.rig.quiet()
+        await s.quiet()
         assert "closed" == s.two.log["a"].end
 
 
@@ -371,10 +378,8 @@ async def test_a_client_that_leaves_while_two_run_closes_both(
             with trio.fail_after(5):
                 while not s.two.heard:
                     await trio.sleep(0.005)
-        await s.rig.quiet()
-        with trio.fail_after(5):
-            while {"closed"} != {one.end for one in (*s.one.heard, *s.two.heard)}:
-                await trio.sleep(0.005)
+        await s.quiet()
+        assert {"closed"} == {one.end for one in (*s.one.heard, *s.two.heard)}
         (trail,) = s.records.values()
 
         assert ["cancelled", "cancelled"] == [tried.outcome for tried in trail]
@@ -396,7 +401,7 @@ async def never_mixed(monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
         async with trio.open_nursery() as nursery:
             for first in range(8):
                 nursery.start_soon(ask_on, first)
-        await s.rig.quiet()
+        await s.quiet()
 
         assert requests == winners.total() == len(s.records) == s.rig.ledger.posted
         assert 2 == len(winners)
@@ -434,8 +439,7 @@ async def audited(monkeypatch: pytest.MonkeyPatch, requests: int) -> None:
         async with trio.open_nursery() as nursery:
             for first in range(16):
                 nursery.start_soon(ask_on, first)
-        await s.rig.quiet()
-        await trio.sleep(0.1)
+        await s.quiet()
         logs, seen = {"one": s.one.log, "two": s.two.log}, 0
         for generation_id, trail in s.records.items():
             for tried in trail:
