@@ -1,7 +1,6 @@
 """A decoded request: what the client wants, whatever dialect it said it in."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Literal
 
 import msgspec
@@ -36,8 +35,7 @@ def nothing_said() -> Conversation:
     return Conversation([])
 
 
-@dataclass(slots=True)
-class Call:
+class Call(msgspec.Struct):
     """One inference request."""
 
     dialect: str
@@ -56,11 +54,11 @@ class Call:
     the path of what cannot be understood."""
     native_headers: bytes = b""
     """Header lines for a provider of the same dialect, by what the client said."""
-    preferences: Document = field(default_factory=dict)
+    preferences: Document = msgspec.field(default_factory=dict)
     """The `provider` object of the request."""
-    options: dict[str, Document] = field(default_factory=dict)
+    options: dict[str, Document] = msgspec.field(default_factory=dict)
     """`provider.options`: body fields by provider id, for that provider only."""
-    ours: Document = field(default_factory=dict)
+    ours: Document = msgspec.field(default_factory=dict)
     """Other fields that speak to the gateway: route, weights, session_id, debug, …"""
     session: str = ""
     """The conversation's own name: `session_id`, `x-session-id` or `prompt_cache_key`."""

@@ -3,42 +3,42 @@
 One frame of a provider becomes a list of events. An encoder that finds `Native` of its own dialect
 at the head of that list re-emits the document with the fields that must change; any other encoder
 ignores it and speaks from the events behind it.
+
+Rule 1: an event refers to nothing that could refer back to it, so the collector of cycles does not look
+at events (`gc=False`; but for `Failed`: an exception knows the frames it went through).
 """
 
-from dataclasses import dataclass, field
 from typing import TypeAlias
+
+import msgspec
 
 from proxy.errors import HedgerowError
 from proxy.model.document import Document
 from proxy.units import NanoDollars
 
 
-@dataclass(slots=True)
-class Native:
+class Native(msgspec.Struct, gc=False):
     """The frame itself, for an encoder of the same dialect."""
 
     dialect: str
     document: Document
 
 
-@dataclass(slots=True)
-class Started:
+class Started(msgspec.Struct, gc=False):
     """The reply begins; the provider's own id and model."""
 
     upstream_id: str = ""
     upstream_model: str = ""
 
 
-@dataclass(slots=True)
-class Text:
+class Text(msgspec.Struct, gc=False):
     """Output text, or a piece of it."""
 
     text: str
     choice: int = 0
 
 
-@dataclass(slots=True)
-class Reasoning:
+class Reasoning(msgspec.Struct, gc=False):
     """Thinking, or a piece of it."""
 
     text: str
@@ -49,8 +49,7 @@ class Reasoning:
     """It is a summary of what was thought."""
 
 
-@dataclass(slots=True)
-class ReasoningSealed:
+class ReasoningSealed(msgspec.Struct, gc=False):
     """A block of thinking is complete; what is needed to send it back unaltered."""
 
     block: int = 0
@@ -62,16 +61,14 @@ class ReasoningSealed:
     choice: int = 0
 
 
-@dataclass(slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, gc=False):
     """The model refuses, in its own words, or a piece of them."""
 
     text: str
     choice: int = 0
 
 
-@dataclass(slots=True)
-class Citation:
+class Citation(msgspec.Struct, gc=False):
     """Where something in the text is from."""
 
     url: str = ""
@@ -81,13 +78,12 @@ class Citation:
     start: int | None = None
     """Characters of the text that it belongs to, where known."""
     end: int | None = None
-    raw: Document = field(default_factory=dict)
+    raw: Document = msgspec.field(default_factory=dict)
     """As the provider sent it."""
     choice: int = 0
 
 
-@dataclass(slots=True)
-class Image:
+class Image(msgspec.Struct, gc=False):
     """A picture that the model made, base64 or by URL."""
 
     media_type: str = ""
@@ -96,8 +92,7 @@ class Image:
     choice: int = 0
 
 
-@dataclass(slots=True)
-class ToolCall:
+class ToolCall(msgspec.Struct, gc=False):
     """A piece of a tool call; `id` and `name` in the first piece of an index only."""
 
     index: int
@@ -107,8 +102,7 @@ class ToolCall:
     choice: int = 0
 
 
-@dataclass(slots=True)
-class Usage:
+class Usage(msgspec.Struct, gc=False):
     """Native token counts; prompt includes cached ones, completion includes reasoning."""
 
     prompt_tokens: int = 0
@@ -120,12 +114,11 @@ class Usage:
     image_tokens: int = 0
     estimated: bool = False
     """True: the provider sent none, or none that can be believed; we counted."""
-    raw: Document = field(default_factory=dict)
+    raw: Document = msgspec.field(default_factory=dict)
     """As the provider sent it; kept with the ledger entry."""
 
 
-@dataclass(slots=True)
-class Finished:
+class Finished(msgspec.Struct, gc=False):
     """A choice is complete."""
 
     reason: str
@@ -137,15 +130,13 @@ class Finished:
     """Which of the request's stop sequences ended it, where the provider tells."""
 
 
-@dataclass(slots=True)
-class Failed:
+class Failed(msgspec.Struct):
     """The reply ends in an error."""
 
     error: HedgerowError
 
 
-@dataclass(slots=True)
-class Charged:
+class Charged(msgspec.Struct, gc=False):
     """The bill, known when the reply is complete; made by us, never by a provider."""
 
     usage: Usage
@@ -156,15 +147,13 @@ class Charged:
     """`openrouter_metadata`, for clients that asked for it."""
 
 
-@dataclass(slots=True)
-class Echoed:
+class Echoed(msgspec.Struct, gc=False):
     """The body that a provider was sent, for a client that asked to see it; made by us."""
 
     body: Document
 
 
-@dataclass(slots=True)
-class Ended:
+class Ended(msgspec.Struct, gc=False):
     """The provider's terminator ("[DONE]") was read."""
 
 

@@ -1,10 +1,9 @@
 """The head of a request, parsed and checked."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(slots=True)
-class RequestHead:
+class RequestHead(msgspec.Struct):
     """One HTTP request without its body."""
 
     method: str

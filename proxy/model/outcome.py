@@ -1,6 +1,5 @@
 """How an attempt ended, before commit: a value, not an exception."""
 
-from dataclasses import dataclass, field
 from typing import Protocol
 
 import msgspec
@@ -44,8 +43,7 @@ class Reply(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class Opened:
+class Opened(msgspec.Struct):
     """An attempt that has something to say."""
 
     endpoint: Endpoint
@@ -53,9 +51,9 @@ class Opened:
     delivered: Delivered
     encoder: Encoder
     """What the reply has gone through so far; also writes the bill."""
-    held: list[Buffer] = field(default_factory=list)
+    held: list[Buffer] = msgspec.field(default_factory=list)
     """Streamed: what the client gets first."""
-    events: list[Event] = field(default_factory=list)
+    events: list[Event] = msgspec.field(default_factory=list)
     """Not streamed: the whole reply."""
     waited_s: float = 0.0
     """Request sent -> these bytes received, seconds."""

@@ -8,6 +8,7 @@ Rule 1: one owner at a time. Rule 2: sockets never block. Rule 3: `close` always
 
 import contextlib
 import math
+import select
 import socket
 import ssl
 from collections.abc import Awaitable, Callable
@@ -34,7 +35,7 @@ class Connection:
     """A socket and how far it has come."""
 
     __slots__ = (
-        "_dialling", "_host", "_interrupted", "_tls", "_tunnel", "_unsent", "deadline", "fd",
+        "_dialling", "_host", "_interrupted", "_poll", "_tls", "_tunnel", "_unsent", "deadline", "fd",
         "idle_since", "ready", "served", "sock", "tail",
     )  # fmt: skip
 
@@ -52,6 +53,8 @@ class Connection:
         """Connected, through the proxy if there is one, TLS included."""
         self._unsent = memoryview(b"")
         self._interrupted = False
+        self._poll: select.poll | None = None
+        """Asked before the connection serves again."""
         self.deadline = math.inf
         """When `net.watch` is to interrupt a wait for bytes; seconds on the loop's clock."""
         self.served = 0
@@ -166,6 +169,11 @@ class Connection:
         assert self.sock is not None
         if self.tail is not None and not self._finish_tail(self.tail):
             return False
+        if self._poll is None:
+            self._poll = select.poll()
+            self._poll.register(self.fd, select.POLLIN)
+        if not self._poll.poll(0) and not self._pending():  # an exception of `recv` takes 1 us
+            return True
         try:
             # OpenSSL cannot peek at what it has not read; a session ticket is read and leaves us waiting.
             self.sock.recv(1, socket.MSG_PEEK if self._tls is None else 0)

@@ -28,6 +28,8 @@ from proxy.model.event import (
 from proxy.units import to_usd
 
 DONE = b"data: [DONE]\n\n"
+THOUGHTS = frozenset(("reasoning_content", "thinking"))
+"""Some hosts' names for `reasoning`."""
 DROPPED = ("obfuscation", "x_groq")
 """Padding, and one host's second copy of the usage."""
 
@@ -64,25 +66,27 @@ class Writing:
         if not events:
             return b""
         for event in events:
-            if isinstance(event, Finished):
+            if type(event) is Finished:
                 self._finish[event.choice] = (event.reason, event.native)
-        match events[0]:
-            case Failed(error=error):
-                return self._failure(error_object(error))
-            case Charged():
-                return self._bill(events[0]) + (DONE if self._stream else b"")
-            case Ended():
-                return b""
-            case Echoed(body=body):
-                debug: Document = {"debug": {"echo_upstream_body": body}}
-                return b"data: %b\n\n" % encode({**self._head, "choices": [], **debug})
-            case Native(dialect=dialect, document=document) if dialect == NAME:
-                amended = self._amend(document)
-            case _ if self._stream:
-                amended = self._compose(events)
-            case _:
-                self._told += events
-                return b""
+        first = events[0]
+        if isinstance(first, Native) and first.dialect == NAME:  # as nearly always
+            amended = self._amend(first.document)
+        else:
+            match first:
+                case Failed(error=error):
+                    return self._failure(error_object(error))
+                case Charged():
+                    return self._bill(first) + (DONE if self._stream else b"")
+                case Ended():
+                    return b""
+                case Echoed(body=body):
+                    debug: Document = {"debug": {"echo_upstream_body": body}}
+                    return b"data: %b\n\n" % encode({**self._head, "choices": [], **debug})
+                case _ if not self._stream:
+                    self._told += events
+                    return b""
+                case _:
+                    amended = self._compose(events)
         if not self._stream:
             self._whole = amended or {}
             return b""
@@ -122,9 +126,10 @@ class Writing:
             part = choice.get(self._part)
             if not isinstance(part, dict):
                 choice[self._part] = part = {}
-            for name in ("reasoning_content", "thinking"):
-                if "reasoning" not in part and isinstance(part.get(name, 0), str | NoneType):
-                    part["reasoning"] = part[name]
+            if not THOUGHTS.isdisjoint(part):
+                for name in ("reasoning_content", "thinking"):
+                    if "reasoning" not in part and isinstance(part.get(name, 0), str | NoneType):
+                        part["reasoning"] = part[name]
 
     def _compose(self, events: list[Event]) -> Document | None:
         """A chunk from events of another dialect; None: they say nothing here."""

@@ -4,7 +4,6 @@ Rule 1: the recordings are read where they lie, and nothing of them enters this 
 Rule 2: what is expected is put together here from plain JSON, and shares nothing with the proxy.
 """
 
-import dataclasses
 import functools
 import gzip
 import json
@@ -14,6 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
 import orjson
 import pytest
 import yaml  # type: ignore[import-untyped]  # types-PyYAML is not installed
@@ -246,7 +246,7 @@ class Noting:
     def feed(self, events: list[Event]) -> bytes:
         heard = [e for e in events if not isinstance(e, Native | Failed)]
         return b"".join(
-            orjson.dumps([type(e).__name__, dataclasses.asdict(e)]) + b"\n" for e in heard
+            orjson.dumps([type(e).__name__, msgspec.structs.asdict(e)]) + b"\n" for e in heard
         )
 
 
