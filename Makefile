@@ -7,7 +7,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
           --no-emit-index-url --no-header --no-annotate
 NODE   := tests/sdk/node
 
-.PHONY: help install dev run test test-all chaos check format bench load docs wheel lock clean
+.PHONY: help install dev run test test-all chaos check format bench bench-guard load docs wheel lock clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\): *\(.*\)## */\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -60,6 +60,7 @@ check: dev       ## format, lint, types, import contracts, tidiness
 	@$(BIN)/ruff check --quiet .
 	@$(BIN)/flake8 --select ASYNC101,ASYNC102,ASYNC103,ASYNC104,ASYNC105,ASYNC113,ASYNC118,ASYNC119,ASYNC120 --max-line-length 200 proxy
 	@$(BIN)/mypy
+	@$(BIN)/mypy -p loadtests
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m pytest -q tests/test_tidy.py
 	@$(BIN)/python docs/check_links.py
@@ -67,11 +68,14 @@ check: dev       ## format, lint, types, import contracts, tidiness
 format: dev      ## rewrite the sources in the house's form
 	@$(BIN)/ruff format --quiet . && $(BIN)/ruff check --quiet --fix .
 
-bench: dev       ## side by side with nginx, on two pinned cores (needs wrk and nginx)
+bench: dev       ## side by side with nginx and other gateways, on two pinned cores
 	@$(BIN)/python -m bench $(BENCH)
 
-load: $(VENV)/.installed-load install  ## locust scenarios with streaming users
-	@$(VENV)-load/bin/python -m locust --version && ls loadtests 2>/dev/null || echo "no load scenarios yet: they come with the next milestone"
+bench-guard: dev ## fail where a request costs 10 % more than the stored figure
+	@$(BIN)/python -m bench.guard $(GUARD)
+
+load: $(VENV)/.installed-load install  ## locust scenarios with streaming users, against a gateway of its own
+	@$(BIN)/python -m loadtests $(LOAD)
 
 docs: dev        ## check that every link in docs/ leads somewhere
 	@$(BIN)/python docs/check_links.py
@@ -86,4 +90,4 @@ lock: dev        ## renew the hash-pinned locks
 	@$(BIN)/$(LOCK) --group load -o requirements-load.lock
 
 clean:           ## remove what was built and installed
-	@rm -rf $(VENV) $(VENV)-load build dist *.egg-info $(NODE)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results
+	@rm -rf $(VENV) $(VENV)-load build dist *.egg-info $(NODE)/node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis bench/results bench/.peers loadtests/reports
