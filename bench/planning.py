@@ -9,9 +9,10 @@ import argparse
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 
+import msgspec
 from rich.console import Console
 from rich.table import Table
 
@@ -103,7 +104,7 @@ def planning(kind: str, count: int) -> Callable[[], None]:
     rosters = {model.id: make_roster(model)}
     body: Document = {"model": NAME, "messages": [{"role": "user", "content": "hi"}]}
     call = DIALECTS["openai-chat"].decode_request({**body, **KINDS[kind]}, "chat")
-    call = replace(call, prompt_bytes=400)
+    call = msgspec.structs.replace(call, prompt_bytes=400)
     snapshot, draw = known(model), Random(1).random
 
     def once() -> None:
