@@ -18,7 +18,8 @@ import httpx
 import trio
 
 from bench.machine import Others, cpu_s, pinning
-from bench.posts import HEADERS, Post, post
+from bench.peers.hedgerow import HEDGEROW
+from bench.posts import HEADERS, Post
 from bench.servers import HOST, BenchError, mock
 from proxy.doors.routes import ROUTES
 from proxy.embed.service import Service, serving
@@ -141,7 +142,7 @@ async def per_request(once: Ask, requests: int) -> float:
 
 async def on_trio(port: int, costs: Costs, requests: int, rounds: int) -> None:
     """Exchange and transport, in turns."""
-    ask = post("plain", gateway=True)
+    ask = HEDGEROW.post("plain", port)
     async with serving(settings(port), listen=False, environ=os.environ) as service:
         direct, way = directly(service, ask), through(InProcessTransport(lambda: service), ask)
         for once in (direct, way):
@@ -156,7 +157,7 @@ async def on_asyncio(
     transport: InProcessTransport, costs: Costs, requests: int, rounds: int
 ) -> None:
     """The transport, from another loop."""
-    ask = post("plain", gateway=True)
+    ask = HEDGEROW.post("plain", 0)
     once = through(transport, ask)
     await per_request(once, WARM_UP)
     for _ in range(rounds):

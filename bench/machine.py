@@ -4,6 +4,7 @@ import os
 import platform
 import subprocess
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -47,8 +48,8 @@ def cpu_s(pid: int) -> float:
     """
     ticks = 0
     for process in tree(pid):
-        fields = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
-        ticks += int(fields[11]) + int(fields[12])
+        fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
+        ticks += sum(map(int, fields[11:13]))
     return ticks / _TICKS_PER_S
 
 
@@ -57,18 +58,47 @@ def waited_s(pid: int) -> float:
 
     Source: Documentation/scheduler/sched-stats.rst, `schedstat` field 2, in nanoseconds.
     """
-    threads = [task for p in tree(pid) for task in Path(f"/proc/{p}/task").iterdir()]
-    return sum(int((task / "schedstat").read_text().split()[1]) for task in threads) / 1e9
+    waited = 0
+    for process in tree(pid):
+        try:
+            threads = list(Path(f"/proc/{process}/task").iterdir())
+        except OSError:
+            continue
+        waited += sum(sum(map(int, _read(f"{t}/schedstat").split()[1:2])) for t in threads)
+    return waited / 1e9
 
 
 def rss_kib(pid: int) -> int:
     """Resident memory of `pid` and its descendants; pages they share count for each."""
-    total = 0
+    return _memory(pid, "VmRSS:")
+
+
+def peak_kib(pid: int) -> int:
+    """The most that each of them held since it began, or since `reset_peak`."""
+    return _memory(pid, "VmHWM:")
+
+
+def reset_peak(pid: int) -> None:
+    """Let `peak_kib` start anew.
+
+    Source: proc(5), `/proc/PID/clear_refs`, 5.
+    """
     for process in tree(pid):
-        for line in Path(f"/proc/{process}/status").read_text().splitlines():
-            if line.startswith("VmRSS:"):
-                total += int(line.split()[1])
-    return total
+        with suppress(OSError):
+            Path(f"/proc/{process}/clear_refs").write_text("5")
+
+
+def _memory(pid: int, field: str) -> int:
+    lines = [line for p in tree(pid) for line in _read(f"/proc/{p}/status").splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith(field))
+
+
+def _read(path: str) -> str:
+    """A file of `/proc`; empty once its process or thread is gone."""
+    try:
+        return Path(path).read_text()
+    except OSError:
+        return ""
 
 
 class Others:
@@ -101,11 +131,12 @@ def facts() -> dict[str, str]:
     return {
         "cpu": _cpu_model(),
         "cores": str(len(os.sched_getaffinity(0))),
+        "memory": f"{os.sysconf('SC_PHYS_PAGES') * os.sysconf('SC_PAGE_SIZE') / 2**30:.0f} GiB",
         "kernel": platform.release(),
         "python": platform.python_version(),
-        "nginx": _said(["nginx", "-v"]).removeprefix("nginx version: "),
-        "wrk": _said(["wrk", "-v"]).partition(" Copyright")[0].partition(" [")[0],
-        "commit": _said(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
+        "nginx": said(["nginx", "-v"]).removeprefix("nginx version: "),
+        "wrk": said(["wrk", "-v"]).partition(" Copyright")[0].partition(" [")[0],
+        "commit": said(["git", "-C", str(ROOT), "describe", "--always", "--dirty"]),
     }
 
 
@@ -116,8 +147,8 @@ def _cpu_model() -> str:
     return platform.processor() or "unknown"
 
 
-def _said(command: list[str]) -> str:
-    """The first line a command prints, on whichever channel."""
+def said(command: list[str]) -> str:
+    """The first line a command prints, on whichever channel; `missing` if there is none."""
     try:
         done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):

@@ -1,13 +1,25 @@
-"""What the load sends: four kinds of chat request, each with ten headers."""
+"""What the load sends: seven kinds of chat request, each with ten headers."""
 
 import json
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias, get_args
 
-Kind = Literal["plain", "chunks", "burst", "paced"]
-KINDS: tuple[Kind, ...] = ("plain", "chunks", "burst", "paced")
-"""Not streamed; a write per event, as providers do; all in one write; a write every 5 ms."""
-BODY_BYTES = 600
+Kind: TypeAlias = Literal[
+    "plain", "large", "chunks", "burst", "paced", "translate", "translate_stream"
+]
+"""plain: 600 bytes, a small JSON reply; large: the same with a long document in it; chunks: a stream, a
+write per event, back to back; burst: the same in one write; paced: the same, a write every 20 ms;
+translate, translate_stream: the provider speaks Anthropic Messages, whole or a write per event."""
+KINDS: tuple[Kind, ...] = get_args(Kind)
+STREAMS: frozenset[Kind] = frozenset({"chunks", "burst", "paced", "translate_stream"})
+"""Kinds that are answered by server-sent events."""
+TRANSLATED: frozenset[Kind] = frozenset({"translate", "translate_stream"})
+"""Kinds whose provider speaks another dialect than the client."""
+PASSED: frozenset[Kind] = frozenset(KINDS) - TRANSLATED
+"""Kinds that a proxy without any idea of dialects can serve."""
+BODY_BYTES, LARGE_BYTES = 600, 100_000
+MODEL = "gpt-4o"
+"""What the mock's provider calls the model."""
 
 HEADERS = {
     "Content-Type": "application/json",
@@ -29,42 +41,53 @@ _TEXT = (
 
 @dataclass(frozen=True, slots=True)
 class Post:
-    """A request to a path; the same bytes for the mock, for nginx and for the gateway."""
+    """A request to a path."""
 
     path: str
     body: bytes
+    headers: dict[str, str] = field(default_factory=lambda: dict(HEADERS))
+    """Without Host and Content-Length."""
 
     def encoded(self, host: str) -> bytes:
         """The request as HTTP/1.1."""
-        fields = {"Host": host, **HEADERS, "Content-Length": str(len(self.body))}
+        fields = {"Host": host, **self.headers, "Content-Length": str(len(self.body))}
         lines = [f"POST {self.path} HTTP/1.1", *(f"{k}: {v}" for k, v in fields.items()), "", ""]
         return "\r\n".join(lines).encode() + self.body
 
 
-def post(kind: Kind, *, gateway: bool) -> Post:
-    """The request that makes the mock answer in the way of `kind`.
+def post(kind: Kind, *, path: str, model: str, headers: dict[str, str] | None = None) -> Post:
+    """A chat request of `kind` for `model`; `headers` are added to the usual ones."""
+    size = LARGE_BYTES if kind == "large" else BODY_BYTES
+    call: dict[str, object] = {"model": model, "temperature": 0.7, "max_tokens": 256}
+    if kind in STREAMS:
+        call |= {"stream": True, "stream_options": {"include_usage": True}}
+    return Post(path, _filled(call, _SYSTEM, size), {**HEADERS, **(headers or {})})
 
-    Args:
-        gateway: the path is the gateway's; else the mock's own, where the prefix picks the way.
-    """
-    path = "/api/v1/chat/completions" if gateway else f"{prefix(kind)}/v1/chat/completions"
-    return Post(path, _body(kind))
+
+def messages_post(kind: Kind, *, path: str, model: str) -> Post:
+    """The same question in Anthropic's words: what the provider of a translated kind is asked."""
+    call: dict[str, object] = {"model": model, "max_tokens": 256, "system": "Be brief."}
+    if kind in STREAMS:
+        call["stream"] = True
+    headers = {**HEADERS, "X-Api-Key": "sk-bench", "Anthropic-Version": "2023-06-01"}
+    return Post(path, _filled(call, (), BODY_BYTES), headers)
 
 
 def prefix(kind: Kind) -> str:
     """What stands before `/v1` in the mock's path."""
-    return "" if kind in {"plain", "chunks"} else f"/{kind}"
+    return f"/{kind}" if kind in {"burst", "paced"} else ""
 
 
-def _body(kind: Kind) -> bytes:
-    """A chat request of `BODY_BYTES`, filled up with text."""
-    call: dict[str, object] = {"model": f"bench/{kind}", "temperature": 0.7, "max_tokens": 256}
-    if kind != "plain":
-        call |= {"stream": True, "stream_options": {"include_usage": True}}
-    messages = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": ""}]
-    empty = len(_dump({**call, "messages": messages}))
-    messages[1]["content"] = (_TEXT * 4)[: BODY_BYTES - empty]
-    return _dump({**call, "messages": messages})
+_SYSTEM = ({"role": "system", "content": "Be brief."},)
+
+
+def _filled(call: dict[str, object], before: tuple[dict[str, str], ...], size: int) -> bytes:
+    """`call` with the messages `before` and one of the user's, filled up to `size` bytes."""
+    user = {"role": "user", "content": ""}
+    whole = {**call, "messages": [*before, user]}
+    room = size - len(_dump(whole))
+    user["content"] = (_TEXT * (room // len(_TEXT) + 1))[:room]
+    return _dump(whole)
 
 
 def _dump(value: object) -> bytes:

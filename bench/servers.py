@@ -1,4 +1,4 @@
-"""Starts and stops what is measured: the mock, nginx in front of it, Hedgerow in front of it.
+"""Starts and stops what is measured: the mock, and the peers in front of it.
 
 Rule 1: every process started here is ended here, by its own handle. Rule 2: everything listens on
 loopback and keeps its files in the run's temporary folder.
@@ -10,78 +10,35 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
 
 from bench.machine import ROOT, Pinning
-from bench.posts import KINDS, Kind, Post, post, prefix
+from bench.peers.direct import DIRECT
+from bench.peers.peer import HOST, BenchError, Peer, Site, Start
+from bench.posts import Kind, Post
 
-HOST = "127.0.0.1"
-START_S_MAX = 20.0
-"""How long a server may take until it answers."""
-HEDGEROW = ROOT / ".venv" / "bin" / "hedgerow"
+__all__ = [
+    "HOST",
+    "START_S_MAX",
+    "BenchError",
+    "Target",
+    "free_port",
+    "mock",
+    "mock_command",
+    "proxy",
+    "spawned",
+    "started",
+    "wait_for",
+    "words",
+]
 
-_NGINX = """\
-{user}daemon off;
-worker_processes 1;
-pid {tmp}/nginx.pid;
-error_log {tmp}/nginx.log error;
-events {{ worker_connections 4096; }}
-http {{
-  access_log off;
-  client_body_temp_path {tmp}/body;
-  proxy_temp_path {tmp}/proxy;
-  fastcgi_temp_path {tmp}/fastcgi;
-  uwsgi_temp_path {tmp}/uwsgi;
-  scgi_temp_path {tmp}/scgi;
-  keepalive_requests 100000000;
-  upstream mock {{ server {host}:{mock}; keepalive 512; keepalive_requests 100000000; }}
-  server {{
-    listen {host}:{port} backlog=1024;
-    location / {{
-      proxy_pass http://mock;
-      proxy_http_version 1.1;
-      proxy_set_header Connection "";
-      proxy_buffering off;
-    }}
-  }}
-}}
-"""
-_HEDGEROW = """\
-catalog = "none"
-[server]
-bind = [{{ address = "{host}:{port}", parser = "{parser}" }}]
-data = "{tmp}/data"
-[auth]
-mode = "open"
-"""
-_PROVIDER = """
-[providers.{provider}]
-dialect = "openai-chat"
-base_url = "http://{host}:{mock}{prefix}/v1"
-api_key = "env:MOCK_API_KEY"
-parser = "{parser}"
-"""
-_MODEL = """
-[[models]]
-id = "bench/{kind}"
-context_length = 128000
-[[models.endpoints]]
-provider = "{provider}"
-upstream_model = "gpt-4o"
-prices = {{ prompt = "2.50", completion = "10.00" }}
-"""
-
-
-GATEWAYS = ("hedgerow", "strict")
-"""Targets that take our model ids and paths."""
-
-
-class BenchError(Exception):
-    """The run cannot go on; the text says why and is shown without a traceback."""
+START_S_MAX = 60.0
+"""How long a server may take until it answers; LiteLLM needs some 6 s of a quiet core."""
+ASK_S = 0.002
+"""Pause between two questions whether it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +48,13 @@ class Target:
     name: str
     port: int
     pid: int
+    peer: Peer
+    upstream: int
+    """The mock's port."""
 
     def post(self, kind: Kind) -> Post:
         """The request of `kind` at the path this target knows."""
-        return post(kind, gateway=self.name in GATEWAYS)
+        return self.peer.post(kind, self.upstream)
 
 
 def mock_command(pins: Pinning) -> list[str]:
@@ -111,87 +71,44 @@ def mock(pins: Pinning) -> Iterator[Target]:
             words = child.stdout.readline().split()
             if words[:1] != ["listening"]:
                 raise BenchError(f"the mock did not start: {' '.join(words) or 'it said nothing'}")
-            yield Target("direct", int(words[1]), child.pid)
+            port = int(words[1])
+            yield Target(DIRECT.name, port, child.pid, DIRECT, port)
         finally:
             _stop(child)
 
 
-def nginx_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
-    """Write a configuration of one worker, a plain proxy; return the command that serves it."""
-    user = "user root;\n" if os.geteuid() == 0 else ""
-    config = folder / "nginx.conf"
-    config.write_text(_NGINX.format(user=user, tmp=folder, host=HOST, port=port, mock=upstream))
-    paths = ["-p", str(folder), "-c", str(config), "-e", str(folder / "nginx.log")]
-    return [*pins.prefix(pins.proxy), "nginx", *paths]
-
-
-def hedgerow_command(
-    upstream: int, port: int, folder: Path, pins: Pinning, *, parser: str = "fast", more: str = ""
-) -> list[str]:
-    """Write the gateway's configuration, with the lines `more`; return the command that serves it."""
-    text = more + _HEDGEROW.format(host=HOST, port=port, tmp=folder, parser=parser)
-    for path in dict.fromkeys(map(prefix, KINDS)):
-        text += _PROVIDER.format(
-            provider=_provider(path), host=HOST, mock=upstream, prefix=path, parser=parser
-        )
-    text += "".join(_MODEL.format(provider=_provider(prefix(k)), kind=k) for k in KINDS)
-    config = folder / ("hedgerow.toml" if parser == "fast" else f"{parser}.toml")
-    config.write_text(text)
-    if not HEDGEROW.exists():
-        raise BenchError(
-            f"{HEDGEROW} is missing: run `make install`, or leave it out: --no-gateway"
-        )
-    return [*pins.prefix(pins.proxy), str(HEDGEROW), "sidecar", "--config", str(config)]
-
-
-def strict_command(upstream: int, port: int, folder: Path, pins: Pinning) -> list[str]:
-    """The gateway with h11 on both sides."""
-    return hedgerow_command(upstream, port, folder, pins, parser="strict")
-
-
-def plain_command(upstream: int, port: int, _folder: Path, pins: Pinning) -> list[str]:
-    """What one would write oneself: an ASGI app on hypercorn that asks with httpx."""
-    return [*pins.prefix(pins.proxy), sys.executable, "-m", "bench.plain", str(upstream), str(port)]
-
-
-def _provider(path: str) -> str:
-    """The provider whose `base_url` has this prefix."""
-    return path.strip("/") or "mock"
-
-
-Command: TypeAlias = Callable[[int, int, Path, Pinning], list[str]]
-"""(upstream's port, own port, folder, pinning) -> argv."""
-COMMANDS: dict[str, Command] = {"nginx": nginx_command, "hedgerow": hedgerow_command}
-"""The proxies of the main table."""
-OTHERS: dict[str, Command] = {"strict": strict_command, "plain": plain_command}
-"""The proxies of `bench.strict`."""
+@contextmanager
+def proxy(peer: Peer, upstream: int, folder: Path, pins: Pinning) -> Iterator[Target]:
+    """The peer in front of the mock at `upstream`, ready to answer, with a part of `folder` of its own."""
+    own = folder / peer.name
+    own.mkdir(exist_ok=True)
+    site = Site(upstream, free_port(), own, pins)
+    with started(peer, site, peer.start(site)) as target:
+        yield target
 
 
 @contextmanager
-def proxy(name: str, upstream: int, folder: Path, pins: Pinning) -> Iterator[Target]:
-    """The proxy `name` in front of the mock at `upstream`, ready to answer."""
-    port = free_port()
-    command = (COMMANDS | OTHERS)[name](upstream, port, folder, pins)
-    with spawned(name, command, folder) as child:
-        wait_for(name, child, port, "/healthz/ready", folder)
-        yield Target(name, port, child.pid)
+def started(peer: Peer, site: Site, start: Start) -> Iterator[Target]:
+    """The same for a `start` that was changed."""
+    with spawned(peer.name, start, site) as child:
+        port = wait_for(peer.name, child, site, start)
+        yield Target(peer.name, port, child.pid, peer, site.upstream)
 
 
 @contextmanager
-def spawned(name: str, command: list[str], folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A child whose words go to `folder/NAME.out`, ended on the way out."""
-    environment = {**os.environ, "MOCK_API_KEY": "sk-mock-0123456789abcdef"}
-    with (folder / f"{name}.out").open("wb") as out:
+def spawned(name: str, start: Start, site: Site) -> Iterator[subprocess.Popen[bytes]]:
+    """A child on the proxy's core whose words go to `NAME.out`, ended on the way out."""
+    with (site.folder / f"{name}.out").open("wb") as out:
         try:
             child = subprocess.Popen(
-                command,
+                [*site.pins.prefix(site.pins.proxy), *start.argv],
                 stdout=out,
                 stderr=out,
                 stdin=subprocess.DEVNULL,
-                env=environment,
-                cwd=ROOT if "bench.plain" in command else folder,
+                env={**os.environ, **start.environment},
+                cwd=start.cwd or site.folder,
             )
-        except FileNotFoundError as error:
+        except OSError as error:
             raise BenchError(f"{name} cannot be started: {error}") from error
         try:
             yield child
@@ -199,16 +116,30 @@ def spawned(name: str, command: list[str], folder: Path) -> Iterator[subprocess.
             _stop(child)
 
 
-def wait_for(name: str, child: subprocess.Popen[bytes], port: int, path: str, folder: Path) -> None:
-    """Ask for `path` every 2 ms until it is 200; raise with the child's own words otherwise."""
+def wait_for(name: str, child: subprocess.Popen[bytes], site: Site, start: Start) -> int:
+    """Wait until the child serves, asking every 2 ms; the port it listens on.
+
+    Raises: BenchError with the child's own words.
+    """
     deadline = time.monotonic() + START_S_MAX
     while time.monotonic() < deadline:
         if child.poll() is not None:
-            raise BenchError(f"{name} ended with code {child.returncode}:\n{words(name, folder)}")
-        if _status(port, path) == 200:
-            return
-        time.sleep(0.002)
-    raise BenchError(f"{name} gave no 200 within {START_S_MAX:.0f} s:\n{words(name, folder)}")
+            said = words(name, site.folder)
+            raise BenchError(f"{name} ended with code {child.returncode}:\n{said}")
+        port = _told(start.told) if start.told else site.port
+        if port and (not start.ready or _status(port, start.ready) == 200):
+            return port
+        time.sleep(ASK_S)
+    said = words(name, site.folder)
+    raise BenchError(f"{name} did not serve within {START_S_MAX:.0f} s:\n{said}")
+
+
+def _told(file: Path) -> int:
+    """The port a child picked; 0: not yet."""
+    try:
+        return int(file.read_text())
+    except OSError:
+        return 0
 
 
 def words(name: str, folder: Path) -> str:

@@ -12,6 +12,7 @@ from rich.table import Table
 from bench import servers
 from bench.load import Load, check, saturate
 from bench.machine import pinning
+from bench.peers.roster import OTHERS, PEERS
 from bench.posts import Kind
 
 ROUNDS, SECONDS, CONNECTIONS = 3, 3, 32
@@ -30,13 +31,16 @@ def main() -> None:
     with ExitStack() as stack, console.status("starting") as status:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
         mock = stack.enter_context(servers.mock(pins))
-        targets = [stack.enter_context(servers.proxy(n, mock.port, folder, pins)) for n in NAMES]
+        targets = [
+            stack.enter_context(servers.proxy(peer, mock.port, folder, pins))
+            for peer in map((PEERS | OTHERS).__getitem__, NAMES)
+        ]
         for number in range(ROUNDS):
             for kind in KINDS:
                 for target in targets:
                     status.update(f"round {number + 1} of {ROUNDS}: {target.name}, {kind}")
-                    check(target, kind)
-                    found = saturate(target, mock, Load(kind, CONNECTIONS, SECONDS), pins)
+                    load = Load(check(target, kind), CONNECTIONS, SECONDS)
+                    found = saturate(target, load, pins)
                     rates.setdefault((target.name, kind), []).append(found.requests_per_s)
                     costs.setdefault((target.name, kind), []).append(found.cpu_us_per_request)
     table = Table("load", *(f"{name}, 1/s" for name in NAMES), *(f"{n}, us" for n in NAMES))
