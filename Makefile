@@ -7,7 +7,7 @@ LOCK   := uv pip compile --quiet --universal --python-version 3.11 --generate-ha
           --no-emit-index-url --no-header --no-annotate
 NODE   := tests/sdk/node
 
-.PHONY: help install dev run test test-all chaos check format bench bench-guard load docs wheel lock clean
+.PHONY: help install dev run test test-all chaos check format bench bench-profile bench-guard load docs wheel lock clean
 
 help:            ## this list
 	@sed -n 's/^\([a-z-]*\): *\(.*\)## */\1\t/p' $(MAKEFILE_LIST) | expand -t14
@@ -71,7 +71,10 @@ format: dev      ## rewrite the sources in the house's form
 bench: dev       ## side by side with nginx and other gateways, on two pinned cores
 	@$(BIN)/python -m bench $(BENCH)
 
-bench-guard: dev ## fail where a request costs 10 % more than the stored figure
+bench-profile: dev  ## where the CPU time of a request goes (needs wrk, and py-spy: pip install py-spy)
+	@$(BIN)/python -m bench.profile $(PROFILE)
+
+bench-guard: dev ## fail where a request costs 10 % more instructions than stored (needs valgrind)
 	@$(BIN)/python -m bench.guard $(GUARD)
 
 load: $(VENV)/.installed-load install  ## locust scenarios with streaming users, against a gateway of its own

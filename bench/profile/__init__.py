@@ -1,0 +1,1 @@
+"""Where the gateway's CPU time goes, request by request: `python -m bench.profile`."""
