@@ -1,125 +1,91 @@
 """`python -m bench.memory`: what an idle client connection, and an idle stream, cost in memory.
 
-The gateway is a process of its own; this one is client and provider at once. Resident memory before,
-after, and the difference per connection, with the kernel's socket buffers left out on either side.
+The gateway is a process of its own; the mock is the provider, and this one the clients. A stream takes two
+of the gateway's descriptors: where the machine allows fewer, as many gateways as it takes share the streams.
 """
 
+import argparse
+import resource
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
 
-import trio
 from rich.console import Console
 
-from bench import servers
-from bench.machine import pinning, rss_kib
-from bench.posts import post
-from bench.servers import HOST
+from bench import idle, servers
+from bench.machine import pinning
+from bench.peers.hedgerow import HEDGEROW
+from bench.peers.peer import BenchError
+from bench.peers.roster import OTHERS, PEERS, usable
 
 CONNECTIONS, STREAMS = 10_000, 2_000
 CONNECTION_KIB_MAX, STREAM_KIB_MAX = 12.0, 40.0
-AT_ONCE = 100
-"""Connections being set up at a time."""
-SETTLE_S = 1.5
-"""Pause before memory is read; longer than the reaper's second."""
-LIMITS = f"""\
-limits.connections_max = {CONNECTIONS + STREAMS + 100}
-limits.connections_per_address_max = {CONNECTIONS + STREAMS + 100}
-limits.upstream_connections_max = {STREAMS + 100}
-limits.idle_connection_s = 600
-limits.comment_after_s = 600
-timeouts = {{ idle = 600, total = 600 }}
-"""
-HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n"
-EVENT = (
-    b'data: {"id":"1","object":"chat.completion.chunk","created":1,"model":"m","choices":'
-    b'[{"index":0,"delta":{"role":"assistant","content":"a"},"finish_reason":null}]}\n\n'
-)
+DESCRIPTORS_SPARE = 200
+"""For files, pipes, listeners and what is opened before the count."""
 
 
-async def provide(stream: trio.SocketStream) -> None:
-    """A provider that says one token and then nothing."""
-    async with stream:
-        await stream.receive_some(65_536)
-        await stream.send_all(HEAD + b"%x\r\n%b\r\n" % (len(EVENT), EVENT))
-        await stream.receive_some(1)
-
-
-class Clients:
-    """Connections that stay open."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self.streams: list[trio.SocketStream] = []
-
-    async def open(self, count: int, request: bytes) -> None:
-        """Open `count` connections, send `request` on each and read the beginning of the answer."""
-        limiter = trio.CapacityLimiter(AT_ONCE)
-        async with trio.open_nursery() as nursery:
-            for _ in range(count):
-                nursery.start_soon(self._one, request, limiter)
-
-    async def _one(self, request: bytes, limiter: trio.CapacityLimiter) -> None:
-        async with limiter:
-            stream = await trio.open_tcp_stream(HOST, self._port)
-            await stream.send_all(request)
-            said = await stream.receive_some(65_536)
-            if not said.startswith(b"HTTP/1.1 200"):
-                raise servers.BenchError(f"the gateway said {said[:200]!r}")
-            self.streams.append(stream)
-
-    async def close(self) -> None:
-        """Close all of them."""
-        for stream in self.streams:
-            await stream.aclose()
-        self.streams.clear()
-
-
-async def measure(console: Console, folder: Path) -> bool:
-    """Print both figures; True if both are within their budgets."""
-    listeners = await trio.open_tcp_listeners(0, host=HOST, backlog=4096)
-    upstream = listeners[0].socket.getsockname()[1]
-    async with trio.open_nursery() as nursery:
-        nursery.start_soon(trio.serve_listeners, provide, listeners)
-        port = servers.free_port()
-        command = servers.hedgerow_command(upstream, port, folder, pinning(), more=LIMITS)
-        with servers.spawned("hedgerow", command, folder) as child:
-            await trio.to_thread.run_sync(
-                servers.wait_for, "hedgerow", child, port, "/healthz/ready", folder
+def measure(console: Console, asked: argparse.Namespace, folder: Path) -> bool:
+    """Print the figures; True unless Hedgerow's are above their budgets."""
+    peer, pins = (PEERS | OTHERS)[asked.target], pinning()
+    if why := usable(peer, console.print):
+        raise BenchError(f"{peer.title} cannot be measured: {why}")
+    gateways = _processes(asked.streams)
+    if gateways > 1:
+        console.print(f"{gateways} processes of {peer.title} share the streams: descriptors")
+    with ExitStack() as stack:
+        mock = stack.enter_context(servers.mock(pins))
+        targets = []
+        for number in range(gateways + 1):
+            own = folder / str(number)
+            own.mkdir()
+            targets.append(stack.enter_context(idle.patient(peer, mock.port, own, pins)))
+        fresh = targets.pop()  # what others left behind would be used again, and not be counted
+        good = True
+        if peer is HEDGEROW:
+            each = idle.kib_each([fresh], idle.LIVE, asked.connections, wanted=b"200")
+            good = _tell(
+                console, "idle keep-alive connection", each, asked.connections, CONNECTION_KIB_MAX
             )
-            clients = Clients(port)
-            ready = f"GET /healthz/live HTTP/1.1\r\nHost: {HOST}\r\n\r\n".encode()
-            chat = post("chunks", gateway=True).encoded(HOST)
-            good = True
-            for what, count, request, budget in (
-                ("idle keep-alive connection", CONNECTIONS, ready, CONNECTION_KIB_MAX),
-                ("idle stream", STREAMS, chat, STREAM_KIB_MAX),
-            ):
-                await clients.open(AT_ONCE, request)  # what is made once is made now
-                await trio.sleep(SETTLE_S)
-                before = rss_kib(child.pid)
-                await clients.open(count, request)
-                await trio.sleep(SETTLE_S)
-                each = (rss_kib(child.pid) - before) / count
-                good = good and each <= budget
-                verdict = "pass" if each <= budget else "FAIL"
-                console.print(
-                    f"{what}: {each:.1f} KiB (of {count:,}); budget {budget:.0f}: {verdict}",
-                    highlight=False,
-                )
-            await clients.close()
-        nursery.cancel_scope.cancel()
+        request = idle.stream_request(targets[0])
+        each = idle.kib_each(targets, request, asked.streams, wanted=idle.CHUNK)
+        limit = STREAM_KIB_MAX if peer is HEDGEROW else None
+        return _tell(console, "idle stream", each, asked.streams, limit) and good
+
+
+def _processes(streams: int) -> int:
+    """How many gateways are needed; lifts our own limit, which children inherit, as far as it goes."""
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    room = (most - DESCRIPTORS_SPARE) // 2
+    if streams > most - DESCRIPTORS_SPARE:
+        raise BenchError(f"{streams:,} streams need more than the {most:,} descriptors allowed")
+    return -(-streams // room)
+
+
+def _tell(console: Console, what: str, each: float, count: int, limit: float | None) -> bool:
+    good = limit is None or each <= limit
+    verdict = f"; budget {limit:.0f}: {'pass' if good else 'FAIL'}" if limit else ""
+    console.print(f"{what}: {each:.1f} KiB (of {count:,}){verdict}", highlight=False)
     return good
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench.memory", description=__doc__)
+    parser.add_argument("--streams", type=int, default=STREAMS, metavar="N")
+    parser.add_argument("--connections", type=int, default=CONNECTIONS, metavar="N")
+    parser.add_argument(
+        "--target", choices=sorted({*PEERS, *OTHERS} - {"direct"}), default=HEDGEROW.name
+    )
+    return parser.parse_args()
 
 
 def main() -> None:
     """Run; an expected failure is one message and exit code 1."""
     try:
-        with ExitStack() as stack:
-            folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bench-")))
-            good = trio.run(measure, Console(), folder)
-    except servers.BenchError as error:
+        with tempfile.TemporaryDirectory(prefix="bench-") as place:
+            good = measure(Console(), _arguments(), Path(place))
+    except BenchError as error:
         Console(stderr=True).print(f"bench: {error}", style="red", markup=False, soft_wrap=True)
         sys.exit(1)
     sys.exit(not good)

@@ -1,10 +1,15 @@
-"""A mock OpenAI upstream that costs a few microseconds per request: epoll and ready-made bytes.
+"""A mock of OpenAI and Anthropic that costs a few microseconds per request: epoll and ready-made bytes.
 
 It must be much faster than nginx, so that it is never what a round measures. It understands only
 what a proxy sends it: requests with a Content-Length. `"stream":true` in the body asks for a
-stream; the first part of the path picks how: `/v1` a write per event, at once, as real providers
-do; `/burst/v1` in one write, `/utf8/v1` the same in other scripts; `/paced/v1` a write per event,
-5 ms apart. `GET /stats` counts what it sent; any other GET is 200.
+stream; the path picks how: `/v1` a write per event, at once, as real providers do; `/burst/v1` in
+one write, `/utf8/v1` the same in other scripts; `/paced/v1` a write per event, 20 ms apart. A path
+that ends in `/messages` is answered in Anthropic's dialect, a write per event.
+
+Words in the text of a paced request change its stream. `leaver-` and ten digits: five seconds long, for the client
+means to leave; `GET /left` says which of those connections were closed, and when on the monotonic clock.
+`idler-`: one event, and then nothing for an hour.
+`GET /stats` counts what was sent; any other GET is that, too.
 Run: `python -m bench.mock --port 0`; it prints `listening PORT`.
 """
 
@@ -12,17 +17,25 @@ import argparse
 import gc
 import heapq
 import itertools
+import json
 import re
+import resource
 import select
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
-from bench.replies import build
+from bench.replies import CHUNKS_CONTENT, Replies, build
 
-PACE_S = 0.005
+PACE_S = 0.020
 """Time between two events of a paced stream."""
-RECV_BYTES = 65_536
+LEAVER = b"leaver-"
+LEAVER_DIGITS = 10
+IDLER = b"idler-"
+IDLE_S = 3_600.0
+EVENTS_EXTRA = 250
+"""What a stream for somebody who leaves has more: at this pace, five seconds."""
+RECV_BYTES = 262_144
 HEAD_BYTES_MAX = 65_536
 SECONDS_MAX = 3_600.0
 """The mock ends itself after this long, should its parent have died."""
@@ -35,7 +48,7 @@ _BAD = b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\nConnection: close\r\n\
 class Connection:
     """One accepted socket: bytes not yet parsed, bytes not yet sent, a stream being paced."""
 
-    __slots__ = ("events", "fd", "inbox", "open", "outbox", "sock")
+    __slots__ = ("events", "fd", "inbox", "leaver", "open", "outbox", "pace_s", "sock")
 
     def __init__(self, sock: socket.socket) -> None:
         """Own `sock`, which must not block."""
@@ -44,14 +57,16 @@ class Connection:
         self.inbox = b""
         self.outbox = b""
         self.events: Iterator[bytes] | None = None
+        self.leaver: int | None = None
+        self.pace_s = PACE_S
         self.open = True
 
 
 class Mock:
     """The server: one epoll loop, one heap of paced streams by when they are due."""
 
-    def __init__(self, listener: socket.socket) -> None:
-        """Serve on `listener`, already listening."""
+    def __init__(self, listener: socket.socket, replies: Iterable[Replies] | None = None) -> None:
+        """Serve on `listener`, already listening; say `replies` in turn, or what `build` makes."""
         listener.setblocking(False)
         self.listener = listener
         self.epoll = select.epoll()
@@ -61,7 +76,9 @@ class Mock:
         """When, a tie-breaker, whose."""
         self.requests = 0
         self.events_paced = 0
-        self._ascii = itertools.cycle(build())
+        self.left: dict[int, float] = {}
+        """When those who meant to leave were found gone."""
+        self._ascii = itertools.cycle(replies or build())
         self._utf8 = itertools.cycle(build(utf8=True))
 
     def run(self, until: float) -> None:
@@ -95,6 +112,8 @@ class Mock:
     def _close(self, conn: Connection) -> None:
         if conn.open:
             conn.open = False
+            if conn.leaver is not None:
+                self.left[conn.leaver] = time.monotonic()
             del self.connections[conn.fd]
             conn.sock.close()
 
@@ -136,26 +155,40 @@ class Mock:
 
     def _reply(self, conn: Connection, data: bytes, end_head: int, end: int) -> None:
         if data[:4] == b"GET ":
-            self._send(conn, self._stats())
+            self._send(conn, self._left() if data[4:9] == b"/left" else self._stats())
             return
         path = data.find(b" /") + 2
         kind = data[path : data.find(b"/", path)]
         replies = next(self._utf8 if kind == b"utf8" else self._ascii)
-        if _STREAM.search(data, end_head, end) is None:
-            self._send(conn, replies.plain)
+        anthropic = data.find(b"/messages", path, data.find(b"\r\n", path)) > 0
+        stream = data.find(b'"stream"', end_head, end)  # far faster in a long body than a pattern
+        if stream < 0 or _STREAM.match(data, stream, end) is None:
+            self._send(conn, replies.message if anthropic else replies.plain)
         elif kind == b"paced":
-            conn.events = iter(replies.paced)
+            conn.events = self._paced(conn, replies.paced, data[end_head:end])
             self._next_event(conn, time.monotonic())
         elif kind == b"v1":
-            for event in replies.paced:
+            for event in replies.message_paced if anthropic else replies.paced:
                 self._send(conn, event)
         else:
             self._send(conn, replies.burst)
 
+    def _paced(self, conn: Connection, writes: tuple[bytes, ...], body: bytes) -> Iterator[bytes]:
+        conn.pace_s = IDLE_S if IDLER in body else PACE_S
+        at = body.find(LEAVER)
+        if at < 0:
+            return iter(writes)
+        at += len(LEAVER)
+        conn.leaver = int(body[at : at + LEAVER_DIGITS])
+        more = itertools.islice(itertools.cycle(writes[1:CHUNKS_CONTENT]), EVENTS_EXTRA)
+        return itertools.chain(writes[:CHUNKS_CONTENT], more, writes[CHUNKS_CONTENT:])
+
+    def _left(self) -> bytes:
+        return _json(json.dumps(self.left).encode())
+
     def _stats(self) -> bytes:
-        body = b'{"requests":%d,"events_paced":%d}' % (self.requests, self.events_paced)
-        head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
-        return head % len(body) + body
+        counts = {"requests": self.requests, "events_paced": self.events_paced}
+        return _json(json.dumps(counts).encode())
 
     def _refuse(self, conn: Connection) -> None:
         self._send(conn, _BAD)
@@ -175,10 +208,10 @@ class Mock:
         self._send(conn, event)
         self.events_paced += 1
         if event.endswith(b"0\r\n\r\n"):
-            conn.events = None
+            conn.events = conn.leaver = None
             self._answer(conn)
         else:
-            heapq.heappush(self.due, (when + PACE_S, self.events_paced, conn))
+            heapq.heappush(self.due, (when + conn.pace_s, self.events_paced, conn))
 
     def _send(self, conn: Connection, data: bytes) -> None:
         if not conn.open:
@@ -204,13 +237,20 @@ class Mock:
             self.epoll.modify(conn.fd, select.EPOLLIN)
 
 
+def _json(body: bytes) -> bytes:
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n"
+    return head % len(body) + body
+
+
 def main() -> None:
     """Listen on loopback, say where, serve."""
     parser = argparse.ArgumentParser(prog="python -m bench.mock")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--seconds", type=float, default=SECONDS_MAX)
     options = parser.parse_args()
-    listener = socket.create_server(("127.0.0.1", options.port), backlog=1024)
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    listener = socket.create_server(("127.0.0.1", options.port), backlog=4096)
     mock = Mock(listener)
     print(f"listening {listener.getsockname()[1]}", flush=True)
     gc.collect()

@@ -1,8 +1,8 @@
-"""From readings to medians, a table for people and a JSON file for later."""
+"""From readings to medians, tables for people and a JSON file for later."""
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -11,20 +11,27 @@ from statistics import median
 from rich.console import Console
 from rich.table import Table
 
+from bench.budgets import BUDGETS, OTHERS_MAX, OURS, TITLES, Values, ratios, verdicts
+from bench.lanes import Bench
 from bench.machine import ROOT, Pinning, facts
-from bench.metrics import METRICS, Metric, Reading
-from bench.rounds import Bench
+from bench.metrics import METRICS, PARTS, Metric, Reading
+from bench.peers.peer import Peer
 
 RESULTS = ROOT / "bench" / "results"
-TARGETS = ("direct", "nginx", "hedgerow")
-OTHERS_MAX = 0.10
-"""Cores busy with processes not ours; above this, rates and latencies are spoilt."""
 
-BUSY_MIN = 0.95
-"""Below this share of its core a proxy was not what limited the rate."""
 
-Values = dict[str, dict[str, list[float]]]
-"""Metric -> target -> one value per round, in the order of the rounds."""
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What a run was, beside its figures."""
+
+    bench: Bench
+    rounds: int
+    took_s: float
+    peers: Sequence[Peer]
+    """All that were asked for, in the order of the table."""
+    missing: Mapping[str, str]
+    """Why some of them were not measured."""
+    versions: Mapping[str, str]
 
 
 def collect(readings: Iterable[Reading]) -> Values:
@@ -35,82 +42,52 @@ def collect(readings: Iterable[Reading]) -> Values:
     return {metric: dict(by_target) for metric, by_target in values.items()}
 
 
-def ratios(by_target: dict[str, list[float]], name: str) -> list[float]:
-    """`name` over nginx, round by round: both halves of a ratio saw the same minute."""
-    pairs = zip(by_target.get(name, []), by_target.get("nginx", []), strict=False)
-    return [ours / theirs for ours, theirs in pairs if theirs > 0]
+def show(values: Values, peers: Sequence[Peer], console: Console) -> None:
+    """Print a table per part: medians over the rounds, and the range of the ratio to nginx."""
+    for part in PARTS:
+        rows = [m for m in METRICS if m.part == part and m.name in values]
+        if rows:
+            console.print(_table(part, rows, values, peers))
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What became of one budget."""
-
-    metric: str
-    budget: str
-    found: float
-    holds: bool
-    doubt: str = ""
-    """Why the figure proves less than it seems to."""
-
-
-def verdicts(values: Values) -> list[Verdict]:
-    """Every budget whose metric was measured."""
-    found = []
-    for metric in METRICS:
-        number = _judged(metric, values) if metric.budget else None
-        if metric.budget is not None and number is not None:
-            holds = metric.budget.holds(number)
-            doubt = _doubt(metric, values)
-            found.append(Verdict(metric.name, metric.budget.text, number, holds, doubt))
-    return found
+def _table(part: str, rows: Sequence[Metric], values: Values, peers: Sequence[Peer]) -> Table:
+    table = Table(title=part, title_justify="left", padding=(0, 1, 0, 0))
+    table.add_column("what", no_wrap=True)
+    table.add_column("unit", style="dim", no_wrap=True)
+    measured = [p for p in peers if any(p.name in values[m.name] for m in rows)]
+    for peer in measured:
+        table.add_column(peer.title, justify="right", no_wrap=True)
+    table.add_column(f"{OURS}/nginx", justify="right", no_wrap=True)
+    for metric in rows:
+        if not metric.title.startswith(" ") and table.rows:
+            table.add_section()
+        by_target = values[metric.name]
+        cells = [number(median(by_target[p.name])) if p.name in by_target else "" for p in measured]
+        table.add_row(metric.title, metric.unit, *cells, _span(metric, by_target))
+    return table
 
 
-def _judged(metric: Metric, values: Values) -> float | None:
-    """Hedgerow's median, or the median of its ratios; None where there is none."""
-    by_target = values.get(metric.name, {})
-    by_ratio = metric.budget is not None and metric.budget.of == "ratio"
-    numbers = ratios(by_target, "hedgerow") if by_ratio else by_target.get("hedgerow")
-    return median(numbers) if numbers else None
-
-
-def _doubt(metric: Metric, values: Values) -> str:
-    """Noise spoils any figure; a ratio of rates also says little if nginx was not the limit."""
-    kind, _, what = metric.name.rpartition(".")
-    others = [n for found in values.get(f"{kind}.others", {}).values() for n in found]
-    if others and median(others) > OTHERS_MAX:
-        return f"noisy: others kept {median(others):.2f} cores busy"
-    busy = values.get(f"{kind}.busy", {}).get("nginx")
-    if what == "rate" and busy and median(busy) < BUSY_MIN:
-        return f"nginx used {median(busy):.0%} of its core: compare CPU instead"
-    return ""
+def _span(metric: Metric, by_target: dict[str, list[float]]) -> str:
+    found = ratios(by_target, OURS) if metric.ratio else []
+    if not found:
+        return ""
+    spread = f" ({min(found):.2f}-{max(found):.2f})" if len(found) > 1 else ""
+    return f"{median(found):.2f}{spread}"
 
 
 def show_budgets(values: Values, console: Console) -> None:
     """One line per budget: what was found, and whether it holds."""
-    titles = {metric.name: metric.title.strip() for metric in METRICS}
+    limits = {(b.metric, b.against): b.text for b in BUDGETS}
     for seen in verdicts(values):
         word, style = ("pass", "green") if seen.holds else ("FAIL", "red")
-        figures = f"{_number(seen.found):>6} {seen.budget:8}"
+        low, high = map(number, seen.spread)
+        figures = f"{number(seen.found):>8} ({low}-{high})"
+        limit = limits[seen.metric, seen.against]
         console.print(
-            f"[{style}]{word}[/] {seen.metric:21} {titles[seen.metric]:27} {figures} {seen.doubt}",
+            f"[{style}]{word}[/] {seen.metric:21} {TITLES[seen.metric]:34} {figures:24} {limit:16} {seen.doubt}",
             highlight=False,
             soft_wrap=True,
         )
-
-
-def show(values: Values, rounds: int, console: Console) -> None:
-    """Print the table: medians over the rounds, and the range of the ratio."""
-    table = Table(title=f"medians of {rounds} interleaved round(s)", title_justify="left")
-    table.add_column("what", no_wrap=True)
-    table.add_column("unit", style="dim", no_wrap=True)
-    for name in (*TARGETS, "hedgerow/nginx", "budget"):
-        table.add_column(name, justify="right", no_wrap=True)
-    for metric in METRICS:
-        if metric.name in values:
-            if not metric.title.startswith(" ") and table.rows:
-                table.add_section()
-            table.add_row(*_row(metric, values[metric.name]))
-    console.print(table)
 
 
 def warn(values: Values, console: Console) -> None:
@@ -131,64 +108,87 @@ def warn(values: Values, console: Console) -> None:
         )
 
 
-def _row(metric: Metric, by_target: dict[str, list[float]]) -> list[str]:
-    cells = [_number(median(by_target[name])) if name in by_target else "" for name in TARGETS]
-    ratio = ratios(by_target, "hedgerow") if metric.ratio else []
-    span = f"{median(ratio):.2f}" if ratio else ""
-    if len(ratio) > 1:
-        span += f" ({min(ratio):.2f}-{max(ratio):.2f})"
-    budget = metric.budget.text if metric.budget else ""
-    return [metric.title, metric.unit, *cells, span, budget]
+def show_notes(bench: Bench, console: Console) -> None:
+    """What went wrong or is special, target by target."""
+    for name, words in bench.notes.items():
+        for line in words:
+            console.print(f"{name}: {line}", highlight=False, markup=False, soft_wrap=True)
 
 
-def _number(value: float) -> str:
+def number(value: float) -> str:
+    """Three digits that matter, and no more."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if abs(value) >= 10 else f"{value:.2f}"
 
 
-def heading(bench: Bench, console: Console) -> None:
-    """Say where this runs, and what that means."""
+def heading(pins: Pinning, missing: Mapping[str, str], console: Console) -> None:
+    """Say where this runs, what that means, and who does not take part."""
     for name, value in facts().items():
         console.print(f"{name:8} {value}", highlight=False)
-    console.print(_cores(bench.pins), highlight=False)
+    console.print(_cores(pins), highlight=False)
+    for name, why in missing.items():
+        console.print(f"missing  {name}: {why}", highlight=False, markup=False, soft_wrap=True)
+    if facts()["wrk"] == "missing":
+        words = "wrk (Debian: apt-get install wrk), hence no full load and no ladder; the rest is measured"
+        console.print(f"missing  {words}", highlight=False)
 
 
 def _cores(pins: Pinning) -> str:
     if pins.proxy is None:
-        return "cores    ONE: proxy, mock and load share it; rates mean little, CPU ratios still do"
+        return "cores    ONE, nothing is pinned: proxy, mock and load share it; rates mean little, CPU ratios still do"
     return f"pinned   proxy to core {pins.proxy}; mock, wrk and client to core {pins.load}"
 
 
-def save(bench: Bench, values: Values) -> Path:
+def save(run: Run, values: Values) -> Path:
     """Write everything to `bench/results/DATE.json` and return where."""
     now = datetime.now().astimezone()
     RESULTS.mkdir(parents=True, exist_ok=True)
     path = RESULTS / f"{now:%Y-%m-%dT%H%M%S}.json"
-    summary = {
-        metric: {name: median(rounds) for name, rounds in by_target.items()}
-        for metric, by_target in values.items()
-    }
-    to_nginx = {
-        metric.name: {
-            name: median(found)
-            for name in ("direct", "hedgerow")
-            if (found := ratios(values.get(metric.name, {}), name))
-        }
-        for metric in METRICS
-        if metric.ratio and metric.name in values
-    }
+    bench = run.bench
     document = {
         "at": now.isoformat(timespec="seconds"),
         "machine": facts(),
         "pinned": asdict(bench.pins),
         "seconds": bench.seconds,
+        "rounds": run.rounds,
+        "took_s": round(run.took_s),
         "parts": bench.parts,
-        "metrics": {m.name: asdict(m) for m in METRICS if m.name in values},
-        "median": summary,
-        "ratio_to_nginx": to_nginx,
+        "targets": [_target(peer, run) for peer in run.peers],
+        "metrics": {m.name: _metric(m) for m in METRICS if m.name in values},
+        "values": values,
+        "curves": {"ladder": {name: _curve(bench, name) for name in bench.ladders}},
+        "notes": {name: words for name, words in bench.notes.items() if words},
         "budgets": [asdict(verdict) for verdict in verdicts(values)],
-        "rounds": values,
     }
     path.write_text(json.dumps(document, indent=1) + "\n")
     return path
+
+
+def _target(peer: Peer, run: Run) -> dict[str, str | None]:
+    return {
+        "name": peer.name,
+        "title": peer.title,
+        "about": peer.about,
+        "version": run.versions.get(peer.name, ""),
+        "missing": run.missing.get(peer.name),
+    }
+
+
+def _metric(metric: Metric) -> dict[str, object]:
+    budget = next((asdict(b) for b in BUDGETS if b.metric == metric.name), None)
+    return {**asdict(metric), "title": metric.title.strip(), "budget": budget}
+
+
+def _curve(bench: Bench, name: str) -> list[dict[str, float]]:
+    """A target's ladder: medians over the rounds, step by step."""
+    steps = [step for ladder in bench.ladders[name] for step in ladder]
+    return [
+        {
+            "connections": connections,
+            "rate": median(s.rate for s in steps if s.connections == connections),
+            "p50_us": median(s.p50_us for s in steps if s.connections == connections),
+            "p99_us": median(s.p99_us for s in steps if s.connections == connections),
+        }
+        for connections in sorted({step.connections for step in steps})
+    ]

@@ -1,136 +1,128 @@
-"""Interleaved rounds: every target in turn, again and again, so that a noisy minute hits all.
+"""A run: a look at every target first, then interleaved rounds of lanes, then what is measured once.
 
-A round yields readings: (metric, target, value). What they mean stands in `metrics`.
+A lane yields readings: (metric, target, value). What they mean stands in `metrics`.
 """
 
-import tempfile
-import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Literal
+from collections.abc import Iterator, Sequence
 
-from bench import servers, ttfb
-from bench.load import Load, Loaded, check, saturate
-from bench.machine import Others, Pinning, cpu_s
-from bench.metrics import STREAMS_PACED, Reading
+from bench import halfload, leaving, once, pacing
+from bench.checks import Expected
+from bench.ladder import Ladder
+from bench.lanes import Bench, Lane, Run
+from bench.load import Load, check, saturate
+from bench.machine import rss_kib
+from bench.metrics import HALF, LOADED, NEEDS, Part, Reading
 from bench.posts import KINDS, Kind
+from bench.progress import Progress
+from bench.saturation import CONNECTIONS, Saturation, cost_s
 from bench.servers import Target
 
-Part = Literal["nonstream", "stream", "rate", "paced", "coldstart"]
-PARTS: tuple[Part, ...] = ("nonstream", "stream", "rate", "paced", "coldstart")
-PART_OF: dict[Kind, Part] = {
-    "plain": "nonstream",
-    "chunks": "stream",
-    "burst": "stream",
-    "paced": "paced",
-}
-
-CONNECTIONS = 32
-CLIENT_RATE_MAX: dict[Kind, float] = {"plain": 6_000.0, "chunks": 400.0, "burst": 2_500.0}
-"""Requests per second the Python client sends without becoming what is measured."""
+WARM_UP_S = 1
+"""Each target's first second under load is not measured: some compile, some fill caches."""
+CHECKS: tuple[Kind, ...] = ("plain", "chunks", "burst")
+"""Kinds for which a run says what its own checks cost."""
 
 
-@dataclass(frozen=True, slots=True)
-class Bench:
-    """Everything a round needs: who is measured, how long, on which cores."""
+def preflight(targets: Sequence[Target], parts: Sequence[Part]) -> dict[str, dict[Kind, Expected]]:
+    """One request of each kind that is needed to each target that serves it; what to expect of its replies.
 
-    mock: Target
-    proxies: tuple[Target, ...]
-    seconds: int
-    pins: Pinning
-    parts: tuple[Part, ...]
-
-    @property
-    def targets(self) -> tuple[Target, ...]:
-        """The mock itself first."""
-        return (self.mock, *self.proxies)
-
-
-def preflight(bench: Bench) -> None:
-    """One request of each kind to each target, before anything is timed."""
-    for target in bench.targets:
-        for kind in KINDS:
-            check(target, kind)
-
-
-def one_round(bench: Bench, say: Callable[[str], None]) -> Iterator[Reading]:
-    """All parts asked for, each over all targets in turn."""
-    saturated: dict[Kind, list[float]] = {kind: [] for kind in KINDS}
-    for kind in _kinds(bench.parts):
-        for target in bench.targets:
-            say(f"{kind}: {target.name}")
-            load = Load(kind, STREAMS_PACED if kind == "paced" else CONNECTIONS, bench.seconds)
-            loaded = saturate(target, bench.mock, load, bench.pins)
-            if target in bench.proxies:
-                saturated[kind].append(loaded.requests_per_s)
-            if PART_OF[kind] in bench.parts:
-                yield from _readings(kind, target.name, loaded)
-    if "rate" in bench.parts:
-        for kind, limit in CLIENT_RATE_MAX.items():
-            rate = min([limit, *(found / 2 for found in saturated[kind])])
-            yield from _equal_rate(bench, kind, rate, say)
-
-
-def _kinds(parts: tuple[Part, ...]) -> Iterator[Kind]:
-    """Which loads to run; equal rates need to know the saturated ones."""
-    for kind in KINDS:
-        if PART_OF[kind] in parts or ("rate" in parts and kind in CLIENT_RATE_MAX):
-            yield kind
-
-
-def _readings(kind: Kind, target: str, loaded: Loaded) -> Iterator[Reading]:
-    paced = kind == "paced"
-    yield Reading(f"{kind}.rate", target, loaded.events_per_s if paced else loaded.requests_per_s)
-    yield Reading(
-        f"{kind}.cpu", target, loaded.cpu_us_per_event if paced else loaded.cpu_us_per_request
-    )
-    yield Reading(f"{kind}.p50", target, loaded.p50_ms)
-    yield Reading(f"{kind}.p99", target, loaded.p99_ms)
-    yield Reading(f"{kind}.busy", target, loaded.core_busy)
-    if target != "direct":
-        yield Reading(f"{kind}.taken", target, loaded.core_taken)
-    yield Reading(f"{kind}.others", target, loaded.others)
-    yield Reading(f"{kind}.rss", target, loaded.rss_mib)
-
-
-def _equal_rate(
-    bench: Bench, kind: Kind, rate: float, say: Callable[[str], None]
-) -> Iterator[Reading]:
-    """The same rate for everyone: half of what the slowest proxy can do.
-
-    CPU per request differs from that at saturation: a proxy that sleeps between requests finds one
-    event per wakeup, and on a virtual machine each send to a sleeping peer pays to wake its core.
+    Raises: BenchError where one is wrong.
     """
-    direct: ttfb.Ttfb | None = None
+    needed = frozenset[Kind]().union(*(NEEDS[part] for part in parts))
+    return {
+        target.name: {
+            kind: check(target, kind) for kind in KINDS if kind in needed & target.peer.kinds
+        }
+        for target in targets
+    }
+
+
+def run(bench: Bench, rounds: int, progress: Progress) -> Iterator[Reading]:
+    """Everything asked for."""
+    _note_usage(bench)
+    if "memory" in bench.parts:
+        for target in bench.targets:
+            yield Reading("memory.idle", target.name, rss_kib(target.pid) / 1024)
+    for lane in before(bench):
+        yield from _done(lane, "", progress)
+    for number in range(1, rounds + 1):
+        for lane in one_round(bench, number):
+            yield from _done(lane, f"round {number} of {rounds}: ", progress)
+    for lane in once.lanes(bench):
+        yield from _done(lane, "", progress)
+
+
+def planned_s(bench: Bench, rounds: int) -> float:
+    """What all of that is thought to take."""
+    in_round = sum(_cost_s(lane) for lane in one_round(bench, 1))
+    return in_round * rounds + sum(_cost_s(lane) for lane in (*before(bench), *once.lanes(bench)))
+
+
+def before(bench: Bench) -> Iterator[Lane]:
+    """What is not measured, or about the bench itself."""
+    if not bench.wrk or LOADED.isdisjoint(bench.parts):
+        return
+    for kind in HALF:
+        if able := bench.able(kind):
+            yield Lane(f"warm-up, {kind}", cost_s(WARM_UP_S), able, _warm(bench, kind))
+    if "saturated" in bench.parts:
+        cost = 2 * len(CHECKS) * cost_s(WARM_UP_S)
+        yield Lane("what checking costs", cost, (bench.mock,), lambda _: _checks(bench))
+
+
+def one_round(bench: Bench, number: int) -> Iterator[Lane]:
+    """The lanes of a round; half load comes after the saturated rates that it needs."""
+    saturation = Saturation(bench)
+    if bench.wrk:
+        yield from saturation.lanes()
+        if "ladder" in bench.parts:
+            yield from Ladder(bench).lanes()
+    if "half" in bench.parts:
+        yield from halfload.lanes(bench, saturation.rates)
+    if "paced" in bench.parts:
+        yield from pacing.lanes(bench)
+    if "leaving" in bench.parts:
+        yield from leaving.lanes(bench, number)
+
+
+def _warm(bench: Bench, kind: Kind) -> Run:
+    def run(target: Target) -> Iterator[Reading]:
+        expected = bench.expected[target.name][kind]
+        saturate(target, Load(expected, CONNECTIONS, WARM_UP_S), bench.pins)
+        yield from ()
+
+    return run
+
+
+def _checks(bench: Bench) -> Iterator[Reading]:
+    """Drive the mock with and without looking at its replies."""
+    shares = []
+    for kind in CHECKS:
+        expected = bench.expected["direct"][kind]
+        rates = [
+            saturate(bench.mock, Load(expected, CONNECTIONS, WARM_UP_S, checked=on), bench.pins)
+            for on in (False, True)
+        ]
+        cost = 1 - rates[1].requests_per_s / rates[0].requests_per_s
+        shares.append(f"{max(cost, 0.0):.0%} of the rate in {kind}")
+    bench.note(bench.mock, f"checking every reply costs the client {', '.join(shares)}")
+    yield from ()
+
+
+def _note_usage(bench: Bench) -> None:
     for target in bench.targets:
-        say(f"equal rate, {kind}, {rate:.0f}/s: {target.name}")
-        cpu, others = cpu_s(target.pid), Others()
-        seen = ttfb.measure(target, kind, rate, bench.seconds, bench.pins)
-        cpu, busy = cpu_s(target.pid) - cpu, others.cores()
-        direct = direct or seen
-        name = f"rate.{kind}"
-        yield Reading(f"{name}.rate", target.name, seen.rate)
-        yield Reading(f"{name}.cpu", target.name, cpu * 1e6 / seen.sent)
-        yield Reading(f"{name}.p50", target.name, seen.p50_us)
-        yield Reading(f"{name}.p99", target.name, seen.p99_us)
-        yield Reading(f"{name}.others", target.name, busy)
-        yield Reading(f"{name}.late", target.name, seen.late_p99_us)
-        if target in bench.proxies:
-            yield Reading(f"{name}.added_p50", target.name, seen.p50_us - direct.p50_us)
-            yield Reading(f"{name}.added_p99", target.name, seen.p99_us - direct.p99_us)
+        dropped = [k for k, expected in bench.expected[target.name].items() if not expected.usage]
+        if dropped:
+            bench.note(target, f"its replies have no usage: {', '.join(dropped)}")
 
 
-def cold_start(bench: Bench, name: str) -> Iterator[Reading]:
-    """Start a proxy in an empty folder; time until it is ready, then until it answered a call."""
-    with tempfile.TemporaryDirectory(prefix="bench-cold-") as place:
-        folder, port = Path(place), servers.free_port()
-        command = servers.COMMANDS[name](bench.mock.port, port, folder, bench.pins)
-        began = time.perf_counter()
-        with servers.spawned(name, command, folder) as child:
-            servers.wait_for(name, child, port, "/healthz/ready", folder)
-            ready = time.perf_counter() - began
-            check(Target(name, port, child.pid), "plain")
-            first = time.perf_counter() - began
-    yield Reading("coldstart.ready", name, ready * 1e3)
-    yield Reading("coldstart.first", name, first * 1e3)
+def _done(lane: Lane, where: str, progress: Progress) -> Iterator[Reading]:
+    progress.lane(f"{where}{lane.title}")
+    for target in lane.targets:
+        progress.target(target.peer.title)
+        yield from lane.run(target)
+    progress.done(_cost_s(lane))
+
+
+def _cost_s(lane: Lane) -> float:
+    return lane.seconds * len(lane.targets)

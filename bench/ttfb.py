@@ -7,26 +7,25 @@ wakeup that brought the first byte of the body. All targets see the same arrival
 Run: `python -m bench.ttfb < JSON`, see `Plan`; the answer is JSON on standard output.
 """
 
-import gc
-import json
 import random
 import select
-import socket
-import subprocess
-import sys
 import time
 from collections import deque
-from dataclasses import asdict, dataclass
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any
 
-from bench.machine import ROOT, Pinning
-from bench.posts import Kind
-from bench.servers import HOST, BenchError, Target
+from bench import clients
+from bench.checks import Expected
+from bench.clients import LATE_S, percentile
+from bench.machine import Pinning
+from bench.peers.peer import HOST, BenchError
+from bench.servers import Target
+from bench.wire import Wire, wait
 
 CONNECTIONS = 64
 WARMUP_SHARE = 0.2
 """The part of the time, at the start, that is not counted."""
-GRACE_S = 5.0
-"""How long answers may come after the last request left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,7 @@ class Plan:
 
     port: int
     request: str
+    expected: Expected
     rate: float
     """Requests per second."""
     seconds: float
@@ -56,55 +56,8 @@ class Ttfb:
     """Requests per second in fact."""
     late_p99_us: float
     """How far behind its own plan the client was; large: the client is what was measured."""
-
-
-class Wire:
-    """One keep-alive connection and the reply it is reading."""
-
-    __slots__ = ("began", "inbox", "length", "sock")
-
-    def __init__(self, port: int) -> None:
-        """Connect."""
-        self.sock = socket.create_connection((HOST, port), timeout=10)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.sock.setblocking(False)
-        self.began: float | None = None
-        self.inbox = b""
-        self.length: int | None = None
-
-    def ask(self, request: bytes, began: float) -> None:
-        """Send a request; it fits any socket buffer."""
-        self.inbox, self.length, self.began = b"", None, began
-        self.sock.send(request)
-
-    def first_byte(self, now: float) -> float | None:
-        """Read; the seconds until the first body byte if this read brought it."""
-        data = self.sock.recv(262_144)
-        if not data:
-            raise BenchError("the target closed a connection")
-        known, self.inbox = self.length is not None, self.inbox + data
-        if known:
-            if self.length == -1:  # a stream: only its end is looked at
-                self.inbox = self.inbox[-5:]
-            return None
-        end = self.inbox.find(b"\r\n\r\n")
-        if end < 0 or len(self.inbox) == end + 4:
-            return None
-        head = self.inbox[:end].lower()
-        if b" 200 " not in head[:16]:
-            raise BenchError(f"the target answered {self.inbox[:200]!r}")
-        at = head.find(b"\r\ncontent-length:")
-        self.length = -1 if at < 0 else end + 4 + int(head[at + 17 :].split(b"\r\n", 1)[0])
-        assert self.began is not None
-        return now - self.began
-
-    def done(self) -> bool:
-        """Whether the reply is whole: by length, or by the last chunk."""
-        if self.length is None:
-            return False
-        if self.length < 0:
-            return self.inbox.endswith(b"0\r\n\r\n")
-        return len(self.inbox) >= self.length
+    unanswered: int
+    """Requests that had no whole answer after `LATE_S`."""
 
 
 def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
@@ -116,96 +69,108 @@ def arrivals(rate: float, seconds: float, seed: int) -> list[float]:
     return times[:-1]
 
 
-def percentile(values: list[float], share: float) -> float:
-    """The value at `share` (0 to 1) of the sorted list; 0 for an empty one."""
-    if not values:
-        return 0.0
-    ordered = sorted(values)
-    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+class _Drive:
+    """One stretch: who is free, who waits, what was seen."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan, self._request = plan, plan.request.encode()
+        self._epoll = select.epoll()
+        self._wires: dict[int, Wire] = {}
+        self._free = deque[Wire]()
+        for _ in range(CONNECTIONS):
+            wire = Wire(plan.port)
+            self._wires[wire.sock.fileno()] = wire
+            self._epoll.register(wire.sock.fileno(), select.EPOLLIN)
+            self._free.append(wire)
+        self._waiting = deque[float]()
+        self._first, self._late = list[float](), list[float]()
+        self._queued = 0
+        self._replies = list[bytes]()
+
+    def run(self) -> Ttfb:
+        plan, clock, at = self._plan, time.perf_counter, 0
+        start = clock() + 0.01
+        times = [start + offset for offset in arrivals(plan.rate, plan.seconds, plan.seed)]
+        warm = start + WARMUP_SHARE * plan.seconds
+        deadline = start + plan.seconds + LATE_S
+        while at < len(times) or self._waiting or len(self._free) < CONNECTIONS:
+            if (now := clock()) > deadline:
+                break
+            while at < len(times) and times[at] <= now:
+                self._send(times[at])
+                at += 1
+            ready = wait(self._epoll, times[at] - clock() if at < len(times) else 0.1)
+            now = clock()
+            for fd in ready:
+                self._read(self._wires[fd], now, counted=now > warm)
+        unanswered = len(self._waiting) + CONNECTIONS - len(self._free)
+        clients.judge_all(plan.expected, self._replies)
+        return Ttfb(
+            percentile(self._first, 0.5),
+            percentile(self._first, 0.99),
+            len(self._first),
+            len(times),
+            self._queued,
+            len(times) / plan.seconds,
+            percentile(self._late, 0.99),
+            unanswered,
+        )
+
+    def close(self) -> None:
+        for wire in self._wires.values():
+            wire.close(self._epoll)
+        self._epoll.close()
+
+    def _send(self, due: float) -> None:
+        if not self._free:
+            self._waiting.append(due)
+            self._queued += 1
+            return
+        sent = time.perf_counter()
+        self._late.append((sent - due) * 1e6)
+        self._free.popleft().ask(self._request, sent)
+
+    def _read(self, wire: Wire, now: float, *, counted: bool) -> None:
+        if wire.done:  # nothing was asked: the server lets go of an idle connection
+            del self._wires[wire.sock.fileno()]
+            wire.renew(self._epoll)
+            self._wires[wire.sock.fileno()] = wire
+            return
+        if wire.read() and wire.began:
+            if counted:
+                self._first.append((now - wire.began) * 1e6)
+            wire.began = 0.0
+        if wire.done:
+            self._replies.append(wire.raw())
+            if self._waiting:
+                wire.ask(self._request, self._waiting.popleft())
+            else:
+                self._free.append(wire)
 
 
 def drive(plan: Plan) -> Ttfb:
-    """Send the plan's requests; raise unless all are answered."""
-    wires = {wire.sock.fileno(): wire for wire in (Wire(plan.port) for _ in range(CONNECTIONS))}
-    epoll = select.epoll()
-    for fd in wires:
-        epoll.register(fd, select.EPOLLIN)
-    times = arrivals(plan.rate, plan.seconds, plan.seed)
-    request, free, waiting = plan.request.encode(), deque(wires.values()), deque[float]()
-    warm, seen, queued, at, open_count = WARMUP_SHARE * plan.seconds, list[float](), 0, 0, 0
-    clock, late = time.perf_counter, list[float]()
-    start = clock() + 0.01
-    times = [start + offset for offset in times]
-    deadline = start + plan.seconds + GRACE_S
-    while at < len(times) or open_count or waiting:
-        now = clock()
-        if now > deadline:
-            raise BenchError(f"{open_count + len(waiting)} requests without an answer")
-        while at < len(times) and times[at] <= now:
-            if free:
-                sent = clock()
-                late.append((sent - times[at]) * 1e6)
-                free.popleft().ask(request, sent)
-                open_count += 1
-            else:
-                waiting.append(times[at])
-                queued += 1
-            at += 1
-        _sleep(epoll, times[at] - clock() if at < len(times) else 0.1)
-        ready = epoll.poll(0, CONNECTIONS)
-        now = clock()
-        for fd, _ in ready:
-            wire = wires[fd]
-            took = wire.first_byte(now)
-            if took is not None and now - start > warm:
-                seen.append(took * 1e6)
-            if wire.done():
-                if waiting:
-                    wire.ask(request, waiting.popleft())
-                else:
-                    free.append(wire)
-                    open_count -= 1
-    for wire in wires.values():
-        wire.sock.close()
-    rate, late_p99 = len(times) / plan.seconds, percentile(late, 0.99)
-    return Ttfb(
-        percentile(seen, 0.5), percentile(seen, 0.99), len(seen), len(times), queued, rate, late_p99
-    )
+    """Send the plan's requests, wait for the answers, judge them.
+
+    Raises: BenchError where one is wrong.
+    """
+    with closing(_Drive(plan)) as stretch:
+        return stretch.run()
 
 
-def _sleep(epoll: select.epoll, seconds: float) -> None:
-    """Until something is ready; `select` counts microseconds where `epoll` counts milliseconds."""
-    if seconds > 0:
-        select.select([epoll], [], [], min(seconds, 0.1))
-
-
-def measure(target: Target, kind: Kind, rate: float, seconds: float, pins: Pinning) -> Ttfb:
+def measure(target: Target, expected: Expected, rate: float, seconds: float, pins: Pinning) -> Ttfb:
     """Run the client as a process on the load's core."""
-    request = target.post(kind).encoded(f"{HOST}:{target.port}").decode()
-    plan = Plan(target.port, request, rate, seconds, seed=1)
-    done = subprocess.run(
-        [*pins.prefix(pins.load), sys.executable, "-m", "bench.ttfb"],
-        input=json.dumps(asdict(plan)),
-        capture_output=True,
-        text=True,
-        timeout=seconds + GRACE_S + 30,
-        check=False,
-        cwd=ROOT,
-    )
-    if done.returncode:
-        raise BenchError(f"{target.name}, first byte: {done.stderr.strip()[-500:]}")
-    return Ttfb(**json.loads(done.stdout))
-
-
-def main() -> None:
-    """Read a plan, carry it out, print what was seen."""
-    plan = Plan(**json.load(sys.stdin))
-    gc.disable()
+    request = target.post(expected.kind).encoded(f"{HOST}:{target.port}").decode()
+    plan = Plan(target.port, request, expected, rate, seconds, seed=1)
     try:
-        print(json.dumps(asdict(drive(plan))))
-    except (BenchError, OSError) as error:
-        sys.exit(str(error))
+        return clients.ask("ttfb", plan, Ttfb, pins, seconds=seconds)
+    except BenchError as error:
+        raise BenchError(f"{target.name}, {expected.kind}, steady rate: {error}") from error
+
+
+def _drive(plan: dict[str, Any]) -> Ttfb:
+    expected = Expected(**plan.pop("expected"))
+    return drive(Plan(**plan, expected=expected))
 
 
 if __name__ == "__main__":
-    main()
+    clients.serve(_drive)
