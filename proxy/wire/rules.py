@@ -74,10 +74,9 @@ class Fields:
 
     __slots__ = ("headers", "repeated", "target")
 
-    def __init__(self, headers: dict[bytes, bytes] | None = None, target: bytes = b"") -> None:
-        """Empty, or with what is known already: names in lower case, none of them repeated."""
-        self.target = target
-        self.headers: dict[bytes, bytes] = {} if headers is None else headers
+    def __init__(self) -> None:
+        self.target = b""
+        self.headers: dict[bytes, bytes] = {}
         self.repeated: list[tuple[bytes, bytes]] = []
         """Further fields of a name that `headers` holds; joined once their number is checked."""
 

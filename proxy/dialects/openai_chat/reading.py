@@ -85,7 +85,7 @@ class Reading:
                 return [
                     Failed(UpstreamUnavailableError("Provider sent a choice of an unknown shape."))
                 ]
-            events.extend(self._choice(choice))
+            self._choice(choice, events)
         if "citations" in document or "search_results" in document:
             events += read_sources(document, self._sources)
         raw = document.get("usage") or as_document(document.get("x_groq")).get("usage")
@@ -113,38 +113,30 @@ class Reading:
             return []
         return [Failed(UpstreamUnavailableError("Provider sent a reply of an unknown shape."))]
 
-    def _choice(self, choice: Document) -> Iterator[Event]:
+    def _choice(self, choice: Document, events: list[Event]) -> None:
+        """Add what one choice says."""
         index = as_count(choice.get("index"))
         part = as_document(choice.get(self._part))
         particular = not PARTICULAR.isdisjoint(part)
         if particular or "reasoning" in choice:
-            yield from self._thought(part, choice.get("reasoning"), index)
+            events += _thought(part, choice.get("reasoning"), index)
         for text in (part.get("content"), choice.get("text")):
             if isinstance(text, str):
                 if text:
-                    yield Text(text, index)
+                    events.append(Text(text, index))
             elif text and isinstance(text, list):
-                yield from read_list(text, index)
+                events += read_list(text, index)
         if (refusal := part.get("refusal")) and isinstance(refusal, str):
-            yield Refusal(refusal, index)
+            events.append(Refusal(refusal, index))
         if annotations := part.get("annotations"):
-            yield from read_annotations(as_list(annotations), index)
+            events += read_annotations(as_list(annotations), index)
         if particular:
-            yield from self._actions(part, index)
+            events += self._actions(part, index)
         reason = choice.get("finish_reason")
         if isinstance(reason, str) and reason:
-            yield Finished(self._normal(reason, index), reason, index)
+            events.append(Finished(self._normal(reason, index), reason, index))
         elif not self._stream:
-            yield Finished(self._normal("", index), "", index)
-
-    def _thought(self, part: Document, beside: Json, index: int) -> Iterator[Event]:
-        thought = (
-            part.get("reasoning") or part.get("reasoning_content") or part.get("thinking") or beside
-        )
-        if details := part.get("reasoning_details"):
-            yield from read_details(as_list(details), index, thought)
-        elif thought and isinstance(thought, str):
-            yield Reasoning(thought, index)
+            events.append(Finished(self._normal("", index), "", index))
 
     def _actions(self, part: Document, index: int) -> Iterator[Event]:
         if images := part.get("images"):
@@ -156,6 +148,17 @@ class Reading:
     def _normal(self, reason: str, index: int) -> str:
         normal = REASONS.get(reason.lower(), "stop")
         return "tool_calls" if normal == "stop" and index in self._called_tools else normal
+
+
+def _thought(part: Document, beside: Json, index: int) -> Iterator[Event]:
+    """Reasoning, by any of its names; `beside`: what stands beside the message."""
+    thought = (
+        part.get("reasoning") or part.get("reasoning_content") or part.get("thinking") or beside
+    )
+    if details := part.get("reasoning_details"):
+        yield from read_details(as_list(details), index, thought)
+    elif thought and isinstance(thought, str):
+        yield Reasoning(thought, index)
 
 
 def read_tool_call(call: Json, position: int, choice: int) -> ToolCall:
