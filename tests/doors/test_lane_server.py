@@ -95,6 +95,25 @@ async def test_who_takes_too_long_is_reaped() -> None:
         assert await client.ended()
 
 
+async def test_of_a_crowd_that_comes_at_once_no_more_get_in_than_there_are_places() -> None:
+    limits = {"connections_max": 8, "connections_per_address_max": 8}
+    async with rig(SERVED, limits=limits) as r:
+        host, _, port = r.url.removeprefix("http://").rpartition(":")
+        crowd = [socket.create_connection((host, int(port))) for _ in range(40)]
+        try:
+            await trio.sleep(0.1)  # all wait in the backlog by now, and are accepted in one go
+            for one in crowd:
+                one.sendall(post(chat_body("a/slow"), CHAT))
+            said = [await trio.to_thread.run_sync(one.recv, 12) for one in crowd]
+        finally:
+            for one in crowd:
+                one.close()
+
+    served = said.count(b"HTTP/1.1 200")
+    assert 0 < served <= 8
+    assert 40 - served == sum(one in {b"", b"HTTP/1.1 503", b"HTTP/1.1 429"} for one in said), said
+
+
 async def test_running_out_of_descriptors_pauses_accepting(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
