@@ -11,6 +11,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
+SETTLE_S_MAX, SETTLE_LOOK_S, SETTLED_SHARE = 15.0, 0.2, 0.1
+"""How long a target may go on with what nobody waits for any more, how often that is looked at, seconds; and the
+share of a core at which it is at rest."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +54,18 @@ def cpu_s(pid: int) -> float:
         fields = _read(f"/proc/{process}/stat").rpartition(")")[2].split()
         ticks += sum(map(int, fields[11:13]))
     return ticks / _TICKS_PER_S
+
+
+def settle(pid: int, within_s: float = SETTLE_S_MAX) -> bool:
+    """Wait until `pid` and its descendants do next to nothing; False: they still work after `within_s`."""
+    ends = time.monotonic() + within_s
+    used = cpu_s(pid)
+    while time.monotonic() < ends:
+        time.sleep(SETTLE_LOOK_S)
+        before, used = used, cpu_s(pid)
+        if used - before <= SETTLE_LOOK_S * SETTLED_SHARE:
+            return True
+    return False
 
 
 def waited_s(pid: int) -> float:

@@ -10,7 +10,7 @@ from bench.checks import Expected
 from bench.ladder import Ladder
 from bench.lanes import Bench, Lane, Run
 from bench.load import Load, check, saturate
-from bench.machine import rss_kib
+from bench.machine import SETTLE_LOOK_S, rss_kib, settle
 from bench.metrics import HALF, LOADED, NEEDS, Part, Reading
 from bench.posts import KINDS, Kind
 from bench.progress import Progress
@@ -121,8 +121,11 @@ def _done(lane: Lane, where: str, progress: Progress) -> Iterator[Reading]:
     for target in lane.targets:
         progress.target(target.peer.title)
         yield from lane.run(target)
+        settle(
+            target.pid
+        )  # what goes on with abandoned work would do so on the core of the next one
     progress.done(_cost_s(lane))
 
 
 def _cost_s(lane: Lane) -> float:
-    return lane.seconds * len(lane.targets)
+    return (lane.seconds + SETTLE_LOOK_S) * len(lane.targets)

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -17,7 +18,17 @@ from typing_extensions import override
 from bench import __main__ as command, mock, report, rounds
 from bench.checks import Expected
 from bench.lanes import Bench
-from bench.machine import Pinning, cpu_s, peak_kib, pinning, reset_peak, rss_kib, tree, waited_s
+from bench.machine import (
+    Pinning,
+    cpu_s,
+    peak_kib,
+    pinning,
+    reset_peak,
+    rss_kib,
+    settle,
+    tree,
+    waited_s,
+)
 from bench.metrics import PARTS, Part
 from bench.mock import Mock
 from bench.peers import roster
@@ -217,6 +228,17 @@ def test_proc_knows_this_process() -> None:
     assert 1000 < rss_kib(me) <= peak_kib(me)
     assert [] == tree(2**22 + 1)
     assert 0 == rss_kib(2**22 + 1)
+
+
+def test_who_still_works_is_waited_for() -> None:
+    busy = "import time; ends = time.monotonic() + 0.7\nwhile time.monotonic() < ends: pass\ntime.sleep(9)"
+    with subprocess.Popen([sys.executable, "-c", busy]) as child:
+        try:
+            time.sleep(0.1)
+            assert not settle(child.pid, within_s=0.25)
+            assert settle(child.pid, within_s=20)
+        finally:
+            child.kill()
 
 
 def test_a_peak_can_be_reset() -> None:
