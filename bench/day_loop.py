@@ -5,11 +5,10 @@ breakers, retry budget and figures. Only the loop around them is made up here, a
 sockets. Rule 1: no clock, no waiting: the time is that of the next thing that happens.
 """
 
-import heapq
 import random
 from collections.abc import Callable
-from itertools import count
 
+from bench.agenda import Agenda
 from bench.day_notes import KINDS, Notes
 from bench.day_world import MODEL, Fate, Script, World, the_model
 from proxy.catalog.catalog import Catalog
@@ -96,13 +95,13 @@ class Nothing:
         return b""
 
 
-class Day:
+class Day(Agenda):
     """One run of a script."""
 
     def __init__(
         self, script: Script, requests: int, seed: int, settings: Settings = DEFAULTS
     ) -> None:
-        self.now = Seconds(0.0)
+        super().__init__()
         model = the_model()
         self._script = script
         self._arrivals = script.arrivals(requests, random.Random(f"{seed} arrivals"))
@@ -111,8 +110,6 @@ class Day:
         self.live: Live = build_live(settings, {MODEL: len(model.endpoints)}, lambda: self.now)
         self._inquiries = _inquiries(model.endpoints[0].provider.dialect)
         self.notes = Notes(script, {e.id: weight(e) for e in model.endpoints})
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = count()
 
     def run(self, progress: Callable[[float], None] = lambda _: None) -> Notes:
         """Let the day pass.
@@ -120,27 +117,14 @@ class Day:
         Args:
             progress: is told the time now and then.
         """
-        due = self._due
         self._at(self.now + REFRESH_S, self._refresh)
         for arrival in self._arrivals:
-            while due and due[0][0] <= arrival:
-                self._next()
-            self.now = Seconds(arrival)
+            self._pass(arrival)
             self._arrive()
             if not self.notes.requests_all % 10_000:
                 progress(arrival)
-        while due:  # a day ends when its last reply has
-            self._next()
+        self._pass()  # a day ends when its last reply has
         return self.notes
-
-    def _next(self) -> None:
-        """Let the next thing happen that is due."""
-        at, _, happens = heapq.heappop(self._due)
-        self.now = Seconds(at)
-        happens()
-
-    def _at(self, at: float, happens: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (at, next(self._number), happens))
 
     def _refresh(self) -> None:
         self.live.board.refresh(self.now)

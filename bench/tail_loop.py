@@ -5,13 +5,12 @@ figures, budgets and guards. The loop around them is `stages.race` and `stages.s
 these need sockets. Rule 1: no clock, no waiting: the time is that of the next thing that happens.
 """
 
-import heapq
 import random
 import time
 from array import array
 from collections.abc import Callable
-from itertools import count
 
+from bench.agenda import Agenda
 from bench.day_loop import QUIET
 from bench.tail_findings import Run
 from bench.tail_settings import MODEL, OUTPUT_TOKENS_MAX, Mode, settings_text
@@ -71,11 +70,11 @@ class Try:
         self.request, self.endpoint, self.began, self.first_s = request, endpoint, now, first_s
 
 
-class Loop:
+class Loop(Agenda):
     """One run."""
 
     def __init__(self, world: World, mode: Mode, requests: int, seed: int = 1) -> None:
-        self.now = Seconds(0.0)
+        super().__init__()
         text = settings_text(mode)
         settings = parse_settings(decode_document(text.encode(), origin="tail"), origin="tail")
         catalog = build_catalog(settings, environ={})
@@ -97,8 +96,6 @@ class Loop:
         )
         self.run_ = Run("virtual", world.name, mode.name)
         self._waits = array("d")
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
-        self._number = count()
 
     def run(self, progress: Callable[[float], None] = lambda _: None) -> Run:
         """Let all requests come and end.
@@ -106,19 +103,16 @@ class Loop:
         Args:
             progress: is told the share that is over, now and then.
         """
-        due, began = self._due, time.process_time()
+        began = time.process_time()
         arrivals, at = self._arrivals, 0.0
         self._at(REFRESH_S, self._refresh)
         for number in range(self._requests):
             at += arrivals.expovariate(RATE)
-            while due and due[0][0] <= at:
-                self._next()
-            self.now = Seconds(at)
+            self._pass(at)
             self._arrive()
             if not number % PROGRESS_EVERY:
                 progress(number / self._requests)
-        while due:
-            self._next()
+        self._pass()
         run = self.run_
         run.waits = array("d", sorted(self._waits))
         run.cpu_s = time.process_time() - began
@@ -128,15 +122,6 @@ class Loop:
         told = self.live.hedges.statistics()
         run.fired, run.won, run.skipped = told.fired, told.won, dict(told.skipped)
         return run
-
-    def _next(self) -> None:
-        """Let the next thing happen that is due."""
-        at, _, happens = heapq.heappop(self._due)
-        self.now = Seconds(at)
-        happens()
-
-    def _at(self, at: float, happens: Callable[[], None]) -> None:
-        heapq.heappush(self._due, (at, next(self._number), happens))
 
     def _refresh(self) -> None:
         self.live.board.refresh(self.now)

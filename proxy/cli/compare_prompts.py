@@ -10,6 +10,7 @@ from typing import IO
 import msgspec
 import orjson
 
+from proxy.cli.reading import read_bounded
 from proxy.errors import ConfigError
 from proxy.model.document import Document, Json, as_document
 
@@ -59,14 +60,7 @@ def read_prompts(file: Path, *, limit: int, schema: Document | None = None) -> P
 
 def read_schema(file: Path) -> Document:
     """A JSON schema from a file. Raises: ConfigError."""
-    try:
-        with file.open("rb") as lines:
-            data = lines.read(SCHEMA_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or 'cannot be read'}") from None
-    if len(data) > SCHEMA_BYTES_MAX:
-        raise ConfigError(f"{file}: is larger than {SCHEMA_BYTES_MAX} bytes")
-    return _object(data, str(file))
+    return _object(read_bounded(file, SCHEMA_BYTES_MAX), str(file))
 
 
 def _lines(lines: IO[bytes], file: Path) -> Iterator[tuple[str, bytes]]:

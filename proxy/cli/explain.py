@@ -82,18 +82,9 @@ def request_of(model: str | None, provider: str | None, file: Path | None) -> "D
 
 def read_body(file: Path | None) -> "Document":
     """A request from a file; empty without one. Raises: ConfigError, click.BadParameter."""
-    from proxy.errors import ConfigError
+    from proxy.cli.reading import read_bounded
 
-    if file is None:
-        return {}
-    try:
-        with file.open("rb") as body:
-            data = body.read(BODY_BYTES_MAX + 1)
-    except OSError as error:
-        raise ConfigError(f"{file}: {error.strerror or 'cannot be read'}") from None
-    if len(data) > BODY_BYTES_MAX:
-        raise ConfigError(f"{file}: is larger than {BODY_BYTES_MAX} bytes")
-    return read_json(data, str(file))
+    return {} if file is None else read_json(read_bounded(file, BODY_BYTES_MAX), str(file))
 
 
 def read_json(data: bytes, place: str) -> "Document":

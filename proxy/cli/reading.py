@@ -32,6 +32,18 @@ def read_settings(file: Path | None, environ: Mapping[str, str]) -> Settings:
         raise
 
 
+def read_bounded(file: Path, bytes_max: int) -> bytes:
+    """A file that somebody named, if it is no larger. Raises: ConfigError."""
+    try:
+        with file.open("rb") as opened:
+            data = opened.read(bytes_max + 1)
+    except OSError as error:
+        raise ConfigError(f"{file}: {error.strerror or 'cannot be read'}") from None
+    if len(data) > bytes_max:
+        raise ConfigError(f"{file}: is larger than {bytes_max} bytes")
+    return data
+
+
 def _read_document(path: Path) -> Document:
     """Raises: ConfigError."""
     try:

@@ -227,8 +227,7 @@ def test_an_attempt_that_lost_a_race_counts_as_a_lower_bound_of_its_wait() -> No
     plan = Plan(offers, Seconds(0.05), NanoDollars(0))
     request = Request("default", Race(plan), run.now, Random(1))
     run._go_on(request)
-    while run._due:
-        run._next()
+    run._pass()
     run.live.board.refresh(run.now)
     alder = run.live.board.report(offers[0].id, run.now)
 

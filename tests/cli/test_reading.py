@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from proxy.cli.reading import read_settings, with_arguments
+from proxy.cli.reading import read_bounded, read_settings, with_arguments
 from proxy.config import Settings
 from proxy.errors import ConfigError
 
@@ -55,6 +55,16 @@ def test_a_bad_file_is_named(folder: Path, content: bytes, expected: str) -> Non
 def test_a_folder_is_no_file(folder: Path) -> None:
     with pytest.raises(ConfigError, match=r"^\.: Is a directory$"):
         read_settings(Path(), {})
+
+
+def test_a_file_is_read_up_to_its_bound(folder: Path) -> None:
+    (folder / "f").write_bytes(b"abc")
+
+    assert b"abc" == read_bounded(Path("f"), 3)
+    with pytest.raises(ConfigError, match="^f: is larger than 2 bytes$"):
+        read_bounded(Path("f"), 2)
+    with pytest.raises(ConfigError, match="^none: No such file"):
+        read_bounded(Path("none"), 2)
 
 
 def test_blame_goes_to_the_file_or_to_the_environment(folder: Path) -> None:
